@@ -1,0 +1,1 @@
+"""Ready-to-use applications of quotient-space diffusion."""

@@ -1,0 +1,164 @@
+"""`quotient molecules generate` and `quotient demo`."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from applications._cli_shared import Device, expected_errors, progress_bar, use_threads
+
+if TYPE_CHECKING:
+    from applications.molecular.demo import DemoReport
+    from applications.molecular.output import Progress
+
+
+class SamplerName(str, Enum):
+    """Spelling of `SamplerKind` on the command line."""
+
+    ode = "ode"
+    sde = "sde"
+
+
+class StereoName(str, Enum):
+    """Spelling of `StereoPolicy` on the command line."""
+
+    resample = "resample"
+    filter = "filter"
+    off = "off"
+
+
+class RelaxName(str, Enum):
+    """Spelling of `Relaxation` on the command line."""
+
+    none = "none"
+    hydrogens = "hydrogens"
+    mmff = "mmff"
+
+
+Model = Annotated[
+    Path | None,
+    typer.Option("--model", "-m", help="Model file or folder of a training run; default: the one shipped."),
+]
+Steps = Annotated[int, typer.Option(min=1, help="Steps of the sampler.")]
+Seed = Annotated[int, typer.Option(help="Master seed; results depend on nothing else that is random.")]
+
+
+def generate(
+    molecules: Annotated[
+        list[str], typer.Argument(help="SMILES, files of `SMILES name` lines, prepared data folders, or -.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="SDF; a .csv and a .json go beside it.")],
+    n: Annotated[int, typer.Option("-n", min=1, help="Conformers per molecule.")] = 10,
+    model: Model = None,
+    steps: Steps = 50,
+    sampler: Annotated[SamplerName, typer.Option(help="Process to simulate.")] = SamplerName.ode,
+    noise_scale: Annotated[float, typer.Option(min=0.0, help="Of the SDE; 1 is exact, less is sharper.")] = 1.0,
+    seed: Seed = 0,
+    stereo: Annotated[
+        StereoName, typer.Option(help="Wrong stereochemistry: sample again, report, or keep.")
+    ] = StereoName.resample,
+    attempts: Annotated[int, typer.Option(min=1, help="Samples per conformer with --stereo resample.")] = 5,
+    relax: Annotated[
+        RelaxName, typer.Option(help="MMFF94s afterwards: nothing, only hydrogens that were placed, all atoms.")
+    ] = RelaxName.hydrogens,
+    split: Annotated[str, typer.Option(help="Split used of a data folder.")] = "test",
+    batch_size: Annotated[int, typer.Option(min=1, help="Conformers per evaluation of the network.")] = 64,
+    device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network on the CPU.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything failed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite results of another command.")] = False,
+) -> None:
+    """Generate conformers. An interrupted command continues when run again.
+
+    Exit codes: 0 all conformers made, 3 some failed (1 with --strict), 1 none made or bad input.
+    """
+    with expected_errors():
+        from applications.molecular.account import fingerprint, generation_account
+        from applications.molecular.checkpoint import load_model
+        from applications.molecular.generate import GenerationSettings, StereoPolicy
+        from applications.molecular.generate import generate as run
+        from applications.molecular.output import OutputFiles
+        from applications.molecular.requests import collect_requests
+        from applications.molecular.sampling import ModelSampler, SamplerKind, SamplingSettings
+        from applications.molecular.structures import Relaxation
+
+        settings = GenerationSettings(
+            n_conformers=n,
+            seed=seed,
+            stereo=StereoPolicy(stereo.value),
+            attempts=attempts,
+            relaxation=Relaxation(relax.value),
+            batch_size=batch_size,
+        )
+        sampling = SamplingSettings(steps=steps, kind=SamplerKind(sampler.value), noise_scale=noise_scale)
+        use_threads(threads)
+        requests = collect_requests(molecules, stdin=sys.stdin, split=split)
+        loaded = load_model(model, device=device.resolve())
+        conformer_sampler = ModelSampler(loaded, sampling)
+        account = generation_account(loaded, sampling, settings)
+        mark = fingerprint(account, requests, settings)
+        files = OutputFiles(output, fingerprint=mark, account=account, force=force)
+        with progress_bar("conformers") as advance:
+            run(requests, conformer_sampler, settings, files, advance=advance)
+    _report(files.progress, output, n_requests=len(requests))
+    _exit(files.progress, strict=strict)
+
+
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the SDF, tables and picture.")] = Path(
+        "quotient-demo"
+    ),
+    n: Annotated[int, typer.Option("-n", min=1, help="Conformers per drug.")] = 5,
+    model: Model = None,
+    steps: Steps = 50,
+    seed: Seed = 0,
+) -> None:
+    """Generate and draw conformers of a few drugs, and say how good they are. Takes about a minute."""
+    with expected_errors():
+        from applications.molecular.checkpoint import load_model
+        from applications.molecular.demo import run_demo
+        from applications.molecular.generate import GenerationSettings
+        from applications.molecular.sampling import SamplingSettings
+
+        loaded = load_model(model)
+        with progress_bar("conformers") as advance:
+            report = run_demo(
+                loaded,
+                output,
+                settings=GenerationSettings(n_conformers=n, seed=seed),
+                sampling=SamplingSettings(steps=steps),
+                advance=advance,
+            )
+    _print_demo(report)
+
+
+def _print_demo(report: DemoReport) -> None:
+    header = ("drug", "made", "stereo", "bonds+clashes", "PoseBusters", "RMSD", "RMSD of ETKDG")
+    typer.echo(("{:16s}" + "{:>14s}" * 6).format(*header))
+    for line in report.lines:
+        busted = "not installed" if line.posebusters_ok is None else f"{line.posebusters_ok}/{line.made}"
+        shares = (f"{line.made}/{line.requested}", f"{line.stereo_kept}/{line.made}", f"{line.geometry_ok}/{line.made}")
+        cells = (line.name, *shares, busted, f"{line.mean_rmsd:.2f} Å", f"{line.etkdg_rmsd:.2f} Å")
+        typer.echo(("{:16s}" + "{:>14s}" * 6).format(*cells))
+    typer.echo("RMSD: mean distance of heavy atoms to the nearest of 50 ETKDG + MMFF94s conformers.")
+    if report.conformers_per_second:
+        typer.echo(f"{report.conformers_per_second:.2f} conformers per second in the model")
+    typer.echo(f"{report.sdf}\n{report.png}")
+
+
+def _report(progress: Progress, output: Path, *, n_requests: int) -> None:
+    rows = progress.made + progress.failed
+    typer.echo(f"{output}: {progress.made} of {rows} conformers of {n_requests} molecules", err=True)
+    if progress.failed:
+        typer.echo(f"{progress.failed} failed: the reasons are in {output.with_suffix('.csv')}", err=True)
+
+
+def _exit(progress: Progress, *, strict: bool) -> None:
+    if not progress.made or (strict and progress.failed):
+        raise typer.Exit(1)
+    if progress.failed:
+        raise typer.Exit(3)

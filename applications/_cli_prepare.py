@@ -1,0 +1,44 @@
+"""`quotient molecules prepare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from applications._cli_shared import expected_errors, progress_bar
+
+
+def prepare(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the data set.")],
+    source: Annotated[
+        str, typer.Option(help="`nci` (comes with RDKit), or a file of `SMILES name` lines (etkdg:FILE).")
+    ] = "nci",
+    max_confs: Annotated[int, typer.Option(min=1, help="Conformers embedded per molecule.")] = 30,
+    min_heavy: Annotated[int, typer.Option(min=1, help="Fewest heavy atoms.")] = 4,
+    max_heavy: Annotated[int, typer.Option(min=1, help="Most heavy atoms.")] = 30,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first molecules of the source.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; results do not depend on it.")] = 1,
+    seed: Annotated[int, typer.Option(help="Master seed.")] = 0,
+    time_limit: Annotated[float, typer.Option(min=1.0, help="Seconds for one molecule.")] = 60.0,
+) -> None:
+    """Embed (ETKDGv3), relax (MMFF94s), check and store conformers. Run the same line again to continue."""
+    with expected_errors():
+        from applications.molecular.chemistry import Refusal, SizeLimits
+        from applications.molecular.ensembles import EnsembleOptions
+        from applications.molecular.prepare import prepare as run
+        from applications.molecular.sources import open_source
+
+        options = EnsembleOptions(
+            n_conformers=max_confs, seed=seed, time_limit=time_limit, limits=SizeLimits(min_heavy, max_heavy)
+        )
+        given = open_source(source)[:limit]
+        with progress_bar("molecules") as advance:
+            _, report = run(given, output, options=options, workers=workers, advance=advance)
+    typer.echo(f"{output}: {report.n_kept} molecules, {report.n_conformers} conformers")
+    typer.echo(f"  {report.n_duplicates} duplicates, {report.n_conformers_dropped} conformers dropped")
+    for name, count in report.dropped.items():
+        typer.echo(f"  {count} dropped: {Refusal[name].value}")
+    if not report.n_kept:
+        raise typer.Exit(1)

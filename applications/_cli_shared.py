@@ -1,0 +1,87 @@
+"""What every command shares: one dry line for an expected error, and a progress bar on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+
+import typer
+
+
+class Device(str, Enum):
+    """Where a network runs."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+    def resolve(self) -> str:
+        """Name for torch; `auto` is the first GPU if there is one.
+
+        Raises:
+            ValueError: a GPU was asked for and there is none.
+        """
+        import torch
+
+        if self is Device.cpu:
+            return "cpu"
+        if torch.cuda.is_available():
+            return "cuda"
+        if self is Device.cuda:
+            raise ValueError("got --device cuda, but torch finds no GPU. Use --device cpu.")
+        return "cpu"
+
+
+def use_threads(threads: int | None) -> None:
+    """Limit torch's threads, if a number is given."""
+    if threads is not None:
+        import torch
+
+        torch.set_num_threads(threads)
+
+
+@contextmanager
+def expected_errors() -> Iterator[None]:
+    """Turn errors that a user can mend into one line on stderr and exit code 1.
+
+    Ours are `ValueError`s with a remedy in their message; those of the file system name the file.
+    """
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        message = " ".join(str(error).split())
+        typer.echo(f"error: {message}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        typer.echo("interrupted: run the same line again to continue", err=True)
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr; yields a function of (done, total). Silent when stderr is not a terminal, but for tenths."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _tenths(what)
+        return
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _tenths(what: str) -> Callable[[int, int], None]:
+    shown = -1
+
+    def advance(done: int, total: int) -> None:
+        nonlocal shown
+        tenth = 10 * done // max(total, 1)
+        if tenth > shown:
+            shown = tenth
+            typer.echo(f"{what}: {done}/{total}", err=True)
+
+    return advance

@@ -1,0 +1,26 @@
+"""The `quotient` command. Nothing heavy is imported before a command needs it.
+
+Exit codes: 0 all done; 1 nothing done, bad input, or failures under --strict; 2 wrong usage; 3 some items failed.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from applications._cli_generate import demo
+from applications._cli_molecules import molecules
+
+app = typer.Typer(
+    name="quotient",
+    no_args_is_help=True,
+    add_completion=False,
+    help="Diffusion models on quotient spaces.",
+    pretty_exceptions_enable=False,
+)
+app.add_typer(molecules, name="molecules")
+app.command()(demo)
+
+
+def main() -> None:
+    """Entry point of the `quotient` script."""
+    app()

@@ -1,0 +1,55 @@
+"""The account of a generation: what was run, with which weights and versions, and the fingerprint that identifies it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from applications.molecular.generate import GenerationSettings
+from applications.molecular.model import ConformerModel
+from applications.molecular.requests import Request
+from applications.molecular.sampling import SamplingSettings
+
+
+def generation_account(
+    model: ConformerModel, sampling: SamplingSettings, settings: GenerationSettings
+) -> dict[str, Any]:
+    """What `out.json` says about a run before its results."""
+    digest = str(model.card.get("sha256", "not saved"))
+    return {
+        "model": f"{model.spec.symmetry.value} {model.spec.coupling.value} {digest[:12]}",
+        "weights_sha256": digest,
+        "model_spec": model.spec.to_json(),
+        "config": {
+            "n_conformers": settings.n_conformers,
+            "seed": settings.seed,
+            "stereo": settings.stereo.value,
+            "attempts": settings.attempts,
+            "relax": settings.relaxation.value,
+            "sampler": sampling.kind.value,
+            "steps": sampling.steps,
+            "noise_scale": sampling.noise_scale,
+        },
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(name) for name in ("quotient-diffusion", "torch", "rdkit", "numpy")},
+        },
+    }
+
+
+def fingerprint(account: dict[str, Any], requests: Sequence[Request], settings: GenerationSettings) -> str:
+    """Identifies results: weights, configuration and requests, but not versions, device or batch size."""
+    asked = [(request.name, request.given) for request in requests]
+    text = json.dumps([account["weights_sha256"], account["model_spec"], account["config"], settings.window, asked])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"

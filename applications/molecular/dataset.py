@@ -1,0 +1,185 @@
+"""Conformer data on disk: flat, memory-mapped, without pickles.
+
+A data set is a folder of
+    positions.npy        float32 [rows, 3], Å: for molecule m, its K_m conformers of n_m atoms, one after another
+    atomic_numbers.npy   uint8 [sum of n_m]
+    energies.npy         float64 [sum of K_m], kcal/mol
+    index.parquet        one row per molecule: smiles, source_id, sizes and offsets into the arrays above
+    splits.json          {"train": [rows], "validation": [rows], "test": [rows]}
+    meta.json            format version, options, versions of the programs, counts of dropped molecules by reason
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from applications.molecular.chemistry import constitution
+from applications.molecular.seeds import unit_interval
+
+FORMAT_VERSION = 1
+_ARRAYS = ("positions", "atomic_numbers", "energies")
+_COLUMNS = ("n_atoms", "n_conformers", "atom_offset", "row_offset", "conformer_offset")
+
+
+@final
+class DatasetError(ValueError):
+    """A folder that is not a readable conformer data set; the message names the remedy."""
+
+
+@final
+@dataclass(frozen=True)
+class ConformerRecord:
+    """One molecule with its conformers.
+
+    Attributes:
+        smiles: canonical isomeric SMILES; `Chem.AddHs(Chem.MolFromSmiles(smiles))` has the atom order of `positions`.
+        atomic_numbers: [n] uint8, hydrogens last.
+        positions: [K, n, 3] float32, Å.
+        energies: [K] float64, kcal/mol.
+        source_id: name of the molecule in its source.
+    """
+
+    smiles: str
+    atomic_numbers: NDArray[np.uint8]
+    positions: NDArray[np.float32]
+    energies: NDArray[np.float64]
+    source_id: str
+
+
+def assign_split(smiles: str) -> str:
+    """Split of a molecule: 90 % train, 5 % validation, 5 % test, by a hash of its constitution.
+
+    All stereoisomers of a constitution fall in one split, and adding molecules moves none of the others.
+    """
+    position = unit_interval(constitution(smiles))
+    if position < 0.05:
+        return "test"
+    return "validation" if position < 0.10 else "train"
+
+
+@final
+class ConformerStore(Sequence[ConformerRecord]):
+    """A conformer data set opened for reading; arrays are memory-mapped, so opening costs nothing.
+
+    Example:
+        >>> store = ConformerStore.open("data/nci")  # doctest: +SKIP
+        >>> record = store[store.splits["train"][0]]  # doctest: +SKIP
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.meta: dict[str, Any] = _read_json(path / "meta.json")
+        if self.meta.get("format_version") != FORMAT_VERSION:
+            got = self.meta.get("format_version")
+            raise DatasetError(f"{path}: format version {got}, expected {FORMAT_VERSION}. Prepare the data again.")
+        self.splits: dict[str, list[int]] = _read_json(path / "splits.json")
+        try:
+            self._positions, self._numbers, self._energies = (
+                np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS
+            )
+            table = pq.read_table(path / "index.parquet")
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{path}: {error}. The folder is damaged: prepare the data again.") from error
+        self._smiles: list[str] = table["smiles"].to_pylist()
+        self._source_ids: list[str] = table["source_id"].to_pylist()
+        self._index = {name: table[name].to_numpy() for name in _COLUMNS}
+
+    @classmethod
+    def open(cls, path: str | Path) -> ConformerStore:
+        """Open a folder written by `write_dataset`.
+
+        Raises:
+            DatasetError: the folder is not a finished data set, or is damaged.
+        """
+        path = Path(path)
+        if not (path / "meta.json").is_file():
+            raise DatasetError(f"{path} is not a finished data set. Run `quotient molecules prepare -o {path}`.")
+        return cls(path)
+
+    def __len__(self) -> int:
+        return len(self._smiles)
+
+    def __getitem__(self, index: int) -> ConformerRecord:  # type: ignore[override]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"molecule {index} of {len(self)}")
+        index %= len(self)
+        n, k = int(self._index["n_atoms"][index]), int(self._index["n_conformers"][index])
+        atom, row, conf = (int(self._index[name][index]) for name in _COLUMNS[2:])
+        return ConformerRecord(
+            smiles=self._smiles[index],
+            atomic_numbers=np.array(self._numbers[atom : atom + n]),
+            positions=np.array(self._positions[row : row + k * n]).reshape(k, n, 3),
+            energies=np.array(self._energies[conf : conf + k]),
+            source_id=self._source_ids[index],
+        )
+
+    def __iter__(self) -> Iterator[ConformerRecord]:
+        return (self[index] for index in range(len(self)))
+
+    def smiles(self, index: int) -> str:
+        """SMILES of a molecule, without touching its coordinates."""
+        return self._smiles[index]
+
+
+def write_dataset(path: Path, records: Sequence[ConformerRecord], *, meta: Mapping[str, object]) -> ConformerStore:
+    """Write records as a data set and open it. `meta.json` comes last: a folder with it is complete.
+
+    Args:
+        path: folder, created if missing.
+        records: the molecules, in the order of their rows.
+        meta: whatever should be remembered about their origin.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    n_atoms = np.array([len(r.atomic_numbers) for r in records], dtype=np.int64)
+    n_confs = np.array([len(r.energies) for r in records], dtype=np.int64)
+    np.save(path / "positions.npy", _joined([r.positions.reshape(-1, 3) for r in records], np.float32, (0, 3)))
+    np.save(path / "atomic_numbers.npy", _joined([r.atomic_numbers for r in records], np.uint8, (0,)))
+    np.save(path / "energies.npy", _joined([r.energies for r in records], np.float64, (0,)))
+    table = pa.table(
+        {
+            "smiles": [r.smiles for r in records],
+            "source_id": [r.source_id for r in records],
+            "n_atoms": n_atoms,
+            "n_conformers": n_confs,
+            "atom_offset": _offsets(n_atoms),
+            "row_offset": _offsets(n_atoms * n_confs),
+            "conformer_offset": _offsets(n_confs),
+        }
+    )
+    pq.write_table(table, path / "index.parquet")
+    splits: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
+    for row, record in enumerate(records):
+        splits[assign_split(record.smiles)].append(row)
+    (path / "splits.json").write_text(json.dumps(splits))
+    content = {
+        "format_version": FORMAT_VERSION,
+        "n_molecules": len(records),
+        "n_conformers": int(n_confs.sum()),
+        **meta,
+    }
+    (path / "meta.json").write_text(json.dumps(content, indent=2))
+    return ConformerStore.open(path)
+
+
+def _joined(parts: list[NDArray[Any]], dtype: type, empty: tuple[int, ...]) -> NDArray[Any]:
+    return np.concatenate(parts).astype(dtype) if parts else np.empty(empty, dtype=dtype)
+
+
+def _offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.cumsum(sizes) - sizes
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise DatasetError(f"{path}: {error}. The folder is damaged: prepare the data again.") from error

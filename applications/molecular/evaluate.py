@@ -1,0 +1,205 @@
+"""Generated conformers against references, beside ETKDG on the same references.
+
+With references that are themselves ETKDG + MMFF94s, the column `etkdg_mmff` draws from the very distribution of the
+references: it is a ceiling for that data, not a rival.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import partial
+from typing import final
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem
+from rdkit.Chem import rdMolDescriptors
+
+from applications.molecular.chemistry import Molecule, MoleculeRefused, parse_smiles
+from applications.molecular.dataset import ConformerStore
+from applications.molecular.ensembles import EnsembleOptions, embed, relax_mmff
+from applications.molecular.geometry_checks import GeometryChecker
+from applications.molecular.metrics import MoleculeScore, rmsd_matrix, score
+from applications.molecular.readback import GeneratedSet
+from applications.molecular.seeds import derived_seed
+from applications.molecular.stereo import StereoReport, check_stereo
+from applications.molecular.structures import with_conformers
+
+
+@final
+class EvaluationError(ValueError):
+    """Nothing can be compared; the message names the remedy."""
+
+
+@final
+class Source(Enum):
+    """Where the conformers of a column come from."""
+
+    MODEL = "model"
+    ETKDG = "etkdg"
+    ETKDG_MMFF = "etkdg_mmff"
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOptions:
+    """How molecules are compared.
+
+    Attributes:
+        thresholds: RMSD thresholds in Å.
+        per_reference: at most this many generated conformers per reference are used (2 is the usual rule).
+        baselines: whether ETKDG columns are computed.
+        seed: of the baselines and the bootstrap; baselines never share a seed with the references.
+    """
+
+    thresholds: tuple[float, ...] = (0.5, 0.75)
+    per_reference: float = 2.0
+    baselines: bool = True
+    seed: int = 0
+
+
+@final
+@dataclass(frozen=True)
+class _Task:
+    smiles: str
+    references: NDArray[np.float32]
+    generated: NDArray[np.float64]
+    requested: int
+
+
+@final
+@dataclass(frozen=True)
+class MoleculeResult:
+    """Everything measured on one molecule.
+
+    Attributes:
+        smiles: canonical isomeric SMILES.
+        n_references: K.
+        n_generated: conformers used, after the rule on their number.
+        n_requested: conformers requested, after the same rule.
+        rotatable_bonds: RDKit's strict count.
+        scores: by column.
+        stereo: one report per conformer used.
+        geometry_ok: of the conformers used, how many pass the quick checks.
+    """
+
+    smiles: str
+    n_references: int
+    n_generated: int
+    n_requested: int
+    rotatable_bonds: int
+    scores: dict[Source, MoleculeScore]
+    stereo: list[StereoReport] = field(default_factory=list)
+    geometry_ok: int = 0
+
+
+def evaluate(
+    generated: GeneratedSet,
+    store: ConformerStore,
+    *,
+    split: str | None,
+    options: EvaluationOptions,
+    workers: int = 1,
+    advance: Callable[[int, int], None] | None = None,
+) -> tuple[list[MoleculeResult], list[str]]:
+    """Score every requested molecule that has references.
+
+    Args:
+        generated: conformers by molecule.
+        store: references.
+        split: which split of the store, None for all of it.
+        options: thresholds and rules.
+        workers: processes; results do not depend on it.
+        advance: called with (molecules done, molecules in all).
+
+    Returns:
+        One result per molecule, and the requested SMILES without a reference.
+
+    Raises:
+        EvaluationError: no requested molecule has a reference.
+    """
+    if split is not None and split not in store.splits:
+        raise EvaluationError(f"{store.path} has no split {split!r}. Choose one of {', '.join(store.splits)} or all.")
+    rows = range(len(store)) if split is None else store.splits[split]
+    known = {store.smiles(row): row for row in rows}
+    tasks = [
+        _Task(smiles, store[known[smiles]].positions, frames, generated.requested[smiles])
+        for smiles, frames in generated.positions.items()
+        if smiles in known
+    ]
+    if not tasks:
+        raise EvaluationError(
+            f"none of the {len(generated.positions)} molecules is in {store.path} (split {split or 'all'}). "
+            "Generate for the molecules of that folder, or choose another --split."
+        )
+    results = []
+    context = multiprocessing.get_context("spawn")
+    run = partial(_evaluate_one, options=options)
+    if workers == 1:
+        for result in map(run, tasks):
+            results.append(result)
+            if advance:
+                advance(len(results), len(tasks))
+    else:
+        with ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool:
+            for result in pool.map(run, tasks):
+                results.append(result)
+                if advance:
+                    advance(len(results), len(tasks))
+    return results, [smiles for smiles in generated.positions if smiles not in known]
+
+
+def _evaluate_one(task: _Task, *, options: EvaluationOptions) -> MoleculeResult:
+    molecule = parse_smiles(task.smiles)
+    cap = max(1, int(np.ceil(options.per_reference * len(task.references))))
+    frames, requested = task.generated[:cap], min(task.requested, cap)
+    references = with_conformers(molecule.full, task.references)
+    scores = {Source.MODEL: _score(molecule, frames, references, options.thresholds)}
+    if options.baselines:
+        raw, relaxed = baseline_conformers(task.smiles, n=requested, seed=options.seed)
+        scores[Source.ETKDG] = _score(molecule, raw, references, options.thresholds)
+        scores[Source.ETKDG_MMFF] = _score(molecule, relaxed, references, options.thresholds)
+    full = with_conformers(molecule.full, frames)
+    checker = GeometryChecker(molecule.full)
+    return MoleculeResult(
+        smiles=task.smiles,
+        n_references=len(task.references),
+        n_generated=len(frames),
+        n_requested=requested,
+        rotatable_bonds=rdMolDescriptors.CalcNumRotatableBonds(molecule.heavy),
+        scores=scores,
+        stereo=[check_stereo(full, conf_id=i) for i in range(len(frames))],
+        geometry_ok=sum(checker.check(full, conf_id=i).ok for i in range(len(frames))),
+    )
+
+
+def _score(
+    molecule: Molecule, frames: NDArray[np.floating], references: Chem.Mol, thresholds: Sequence[float]
+) -> MoleculeScore:
+    if len(frames) == 0:
+        return score(np.empty((references.GetNumConformers(), 0)), thresholds)
+    return score(rmsd_matrix(with_conformers(molecule.full, frames), references), thresholds)
+
+
+def baseline_conformers(smiles: str, *, n: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """ETKDGv3 conformers, raw and relaxed in MMFF94s, with seeds of their own.
+
+    Returns:
+        [G, n, 3] raw and [G', n, 3] relaxed positions in Å; either may be empty.
+    """
+    molecule = parse_smiles(smiles)
+    conf_ids = embed(molecule, n_conformers=n, seed=derived_seed(seed, "baseline", bits=31), time_limit=60.0)
+    empty = np.empty((0, molecule.full.GetNumAtoms(), 3))
+    if not conf_ids:
+        return empty, empty
+    raw = np.stack([molecule.full.GetConformer(i).GetPositions() for i in conf_ids])
+    try:
+        energies = relax_mmff(molecule.full, conf_ids, smiles=smiles, options=EnsembleOptions())
+    except MoleculeRefused:
+        return raw, empty
+    relaxed = [molecule.full.GetConformer(i).GetPositions() for i in energies]
+    return raw, np.stack(relaxed) if relaxed else empty

@@ -1,0 +1,273 @@
+"""Conformers on request: sampling in batches, the stereo gate with fresh attempts, one row per requested conformer.
+
+Every conformer has its own seed, a function of (master seed, canonical SMILES, conformer number, attempt): what is
+generated for it depends neither on the batch it is in, nor on the order or number of other requests.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem, rdBase
+
+from applications.molecular.chemistry import Molecule, MoleculeRefused, Refusal
+from applications.molecular.geometry_checks import GeometryChecker
+from applications.molecular.output import OutputFiles
+from applications.molecular.requests import Request
+from applications.molecular.results import ConformerRow, GeneratedConformer, refused_rows
+from applications.molecular.seeds import derived_seed
+from applications.molecular.stereo import check_stereo, unspecified
+from applications.molecular.structures import Relaxation, assemble, mmff_energy, relax
+
+
+@final
+class StereoPolicy(Enum):
+    """What happens to a conformer with the wrong stereochemistry. It is never mirrored."""
+
+    RESAMPLE = "resample"
+    """Sampled again with fresh noise, then reported as failed."""
+    FILTER = "filter"
+    """Reported as failed at once."""
+    OFF = "off"
+    """Kept, with `stereo_ok` false."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class GenerationSettings:
+    """What does not belong to the sampler.
+
+    Attributes:
+        n_conformers: conformers per molecule.
+        seed: master seed.
+        stereo: what to do with wrong stereochemistry.
+        attempts: samples drawn at most for one conformer under `StereoPolicy.RESAMPLE`.
+        relaxation: which atoms a force field may move afterwards.
+        batch_size: conformers per evaluation of the model; results do not depend on it beyond rounding.
+        window: conformers between two writes.
+    """
+
+    n_conformers: int = 1
+    seed: int = 0
+    stereo: StereoPolicy = StereoPolicy.RESAMPLE
+    attempts: int = 5
+    relaxation: Relaxation = Relaxation.HYDROGENS
+    batch_size: int = 64
+    window: int = 256
+
+
+class AbstractConformerSampler(ABC):
+    """Something that turns molecules and seeds into coordinates."""
+
+    @abstractmethod
+    def describe(self, molecule: Molecule) -> Any:
+        """What the model needs to know about a molecule; computed once for all of its conformers.
+
+        Raises:
+            ValueError: the model cannot take the molecule.
+        """
+
+    @abstractmethod
+    def modelled_atoms(self, description: Any) -> NDArray[np.int64]:
+        """Indices of the atoms whose coordinates are sampled, in the order of `Molecule.full`."""
+
+    @abstractmethod
+    def sample(self, descriptions: Sequence[Any], seeds: Sequence[int]) -> list[NDArray[np.float64]]:
+        """Coordinates [m, 3] in Å of one conformer for each description and seed."""
+
+
+@final
+@dataclass
+class _Job:
+    """One requested conformer on its way."""
+
+    molecule: Molecule
+    description: Any
+    modelled: NDArray[np.int64]
+    checker: GeometryChecker
+    row: ConformerRow
+    mol: Chem.Mol | None = None
+
+
+def generate(
+    requests: Sequence[Request],
+    sampler: AbstractConformerSampler,
+    settings: GenerationSettings,
+    output: OutputFiles,
+    *,
+    advance: Callable[[int, int], None] | None = None,
+) -> None:
+    """Generate everything requested and write it, window by window; windows already in `output` are skipped.
+
+    Args:
+        requests: parsed and refused molecules alike.
+        sampler: the model.
+        settings: how many, seeds, gates.
+        output: where results go.
+        advance: called with (rows done, rows in all).
+    """
+    total = len(requests) * settings.n_conformers
+    per_window = max(1, settings.window // settings.n_conformers)
+    for number, start in enumerate(range(0, len(requests), per_window)):
+        group = requests[start : start + per_window]
+        if number >= output.progress.windows:
+            begin = time.monotonic()
+            conformers, sampling = generate_window(group, sampler, settings)
+            output.append(conformers, sampling_seconds=sampling, total_seconds=time.monotonic() - begin)
+        if advance:
+            advance((start + len(group)) * settings.n_conformers, total)
+    output.finish()
+
+
+def generate_window(
+    requests: Sequence[Request], sampler: AbstractConformerSampler, settings: GenerationSettings
+) -> tuple[list[GeneratedConformer], float]:
+    """Generate the conformers of some requests.
+
+    Returns:
+        One result per requested conformer, in the order of the requests, and the seconds spent in the model.
+    """
+    plans = [_plan(request, sampler, settings) for request in requests]
+    pending = [job for plan in plans if isinstance(plan[0], _Job) for job in plan if isinstance(job, _Job)]
+    seconds = 0.0
+    attempts = settings.attempts if settings.stereo is StereoPolicy.RESAMPLE else 1
+    for attempt in range(attempts):
+        begin = time.monotonic()
+        coordinates = _sample_all(pending, sampler, settings, attempt)
+        seconds += time.monotonic() - begin
+        for job, positions in zip(pending, coordinates, strict=True):
+            _judge(job, positions, settings, attempt)
+        pending = [job for job in pending if not job.row.ok]
+        if not pending:
+            break
+    results: list[GeneratedConformer] = []
+    for plan in plans:
+        finished = [
+            GeneratedConformer(row=item.row, mol=item.mol) if isinstance(item, _Job) else item for item in plan
+        ]
+        results.extend(_with_relative_energies(finished))
+    return results, seconds
+
+
+def _plan(
+    request: Request, sampler: AbstractConformerSampler, settings: GenerationSettings
+) -> list[_Job] | list[GeneratedConformer]:
+    n = settings.n_conformers
+    molecule = request.outcome
+    if isinstance(molecule, MoleculeRefused):
+        refused = refused_rows(
+            name=request.name, given=request.given, smiles="", refusal=molecule.refusal, reason=molecule.sentence, n=n
+        )
+        return list(refused)
+    try:
+        description = sampler.describe(molecule)
+        checker = GeometryChecker(molecule.full)
+    except (ValueError, RuntimeError) as error:
+        refusal = Refusal.NOT_DESCRIBABLE
+        reason = f"{refusal.value} ({error})"
+        refused = refused_rows(
+            name=request.name, given=request.given, smiles=molecule.smiles, refusal=refusal, reason=reason, n=n
+        )
+        return list(refused)
+    modelled = sampler.modelled_atoms(description)
+    row = ConformerRow(
+        name=request.name,
+        given=request.given,
+        smiles=molecule.smiles,
+        conf_id=0,
+        ok=False,
+        unspecified="; ".join(unspecified(molecule.heavy)),
+    )
+    return [_Job(molecule, description, modelled, checker, replace(row, conf_id=i)) for i in range(n)]
+
+
+def _sample_all(
+    jobs: Sequence[_Job], sampler: AbstractConformerSampler, settings: GenerationSettings, attempt: int
+) -> list[NDArray[np.float64]]:
+    """Coordinates of all jobs, in their order; batches hold molecules of similar size."""
+    found: dict[int, NDArray[np.float64]] = {}
+    free = []
+    for index, job in enumerate(jobs):
+        job.row = replace(
+            job.row,
+            attempts=attempt + 1,
+            seed=derived_seed(settings.seed, job.molecule.smiles, job.row.conf_id, attempt),
+        )
+        if len(job.modelled) == 1:
+            # One modelled atom is a point of R^3/SE(3), which is a single point: nothing is left to sample.
+            found[index] = np.zeros((1, 3))
+        else:
+            free.append(index)
+    free.sort(key=lambda index: len(jobs[index].modelled))
+    for start in range(0, len(free), settings.batch_size):
+        chosen = free[start : start + settings.batch_size]
+        seeds = [jobs[i].row.seed or 0 for i in chosen]
+        found.update(zip(chosen, sampler.sample([jobs[i].description for i in chosen], seeds), strict=True))
+    return [found[index] for index in range(len(jobs))]
+
+
+def _judge(job: _Job, positions: NDArray[np.float64], settings: GenerationSettings, attempt: int) -> None:
+    if not np.isfinite(positions).all():
+        refusal = Refusal.NOT_FINITE
+        job.row = replace(job.row, refusal=refusal.name, reason=refusal.value)
+        return
+    mol = assemble(job.molecule, job.modelled, positions)
+    report = check_stereo(mol)
+    kept = report.kept or settings.stereo is StereoPolicy.OFF
+    moved = kept and relax(mol, settings.relaxation, modelled=job.modelled)
+    if moved:
+        # Relaxation of all atoms could pass a barrier: what is written is what is checked.
+        report = check_stereo(mol)
+        kept = report.kept or settings.stereo is StereoPolicy.OFF
+    job.row = replace(
+        job.row,
+        stereo_ok=report.kept,
+        centres=report.centres,
+        centres_kept=report.centres_kept,
+        bonds=report.bonds,
+        bonds_kept=report.bonds_kept,
+        refusal="",
+        reason="",
+    )
+    if not kept:
+        refusal = Refusal.STEREO_NOT_REPRODUCED
+        drawn = attempt + 1
+        found = f"{report.centres_kept}/{report.centres} centres and {report.bonds_kept}/{report.bonds} double bonds"
+        reason = f"{refusal.value} ({found} in the last of {drawn})"
+        job.row = replace(job.row, refusal=refusal.name, reason=reason)
+        return
+    geometry = job.checker.check(mol)
+    job.mol = mol
+    job.row = replace(
+        job.row,
+        ok=True,
+        stereoisomer=_stereoisomer(mol),
+        bad_bonds=geometry.bad_bonds,
+        clashes=geometry.clashes,
+        relaxed=settings.relaxation.value if moved else Relaxation.NONE.value,
+        mmff_energy=mmff_energy(mol),
+    )
+
+
+def _stereoisomer(mol: Chem.Mol) -> str:
+    """Isomeric SMILES read from coordinates alone."""
+    seen = Chem.Mol(mol)
+    with rdBase.BlockLogs():
+        Chem.AssignStereochemistryFrom3D(seen, replaceExistingTags=True)
+        return Chem.MolToSmiles(Chem.MolFromSmiles(Chem.MolToSmiles(seen)))
+
+
+def _with_relative_energies(conformers: list[GeneratedConformer]) -> Iterator[GeneratedConformer]:
+    energies = [c.row.mmff_energy for c in conformers if c.row.mmff_energy is not None]
+    lowest = min(energies, default=0.0)
+    for conformer in conformers:
+        energy = conformer.row.mmff_energy
+        relative = None if energy is None else energy - lowest
+        yield replace(conformer, row=replace(conformer.row, rel_energy=relative))

@@ -1,0 +1,179 @@
+"""The three files of a generation: SDF, table and account; appended as results come, continued after an interruption.
+
+`out.json` holds how many bytes of the two others are good. A continued run cuts them there and goes on, so that a
+record half written is never kept and no result is computed twice.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, final
+
+from rdkit import Chem
+
+from applications.molecular.results import COLUMNS, ConformerRow, GeneratedConformer, csv_cells
+
+
+@final
+class OutputError(ValueError):
+    """Results cannot be written; the message names the remedy."""
+
+
+@final
+@dataclass(frozen=True)
+class Progress:
+    """How far a generation is.
+
+    Attributes:
+        windows: groups of requests done.
+        made: conformers written.
+        failed: rows with a reason instead.
+        sdf_bytes: good bytes of the SDF.
+        csv_bytes: good bytes of the table.
+        sampling_seconds: time spent in the model, over all runs.
+        total_seconds: time spent in all, over all runs.
+        complete: True once everything is written.
+    """
+
+    windows: int = 0
+    made: int = 0
+    failed: int = 0
+    sdf_bytes: int = 0
+    csv_bytes: int = 0
+    sampling_seconds: float = 0.0
+    total_seconds: float = 0.0
+    complete: bool = False
+
+
+@final
+class OutputFiles:
+    """`out.sdf`, `out.csv` and `out.json`, named after the SDF.
+
+    Args:
+        sdf: path of the SDF.
+        fingerprint: identifies requests, options and weights; a rerun with another one is refused.
+        account: what `out.json` says beside the progress: versions, configuration, weight hash.
+        force: overwrite results of another run.
+
+    Raises:
+        OutputError: the files belong to another run, or cannot be written.
+    """
+
+    def __init__(self, sdf: Path, *, fingerprint: str, account: Mapping[str, Any], force: bool) -> None:
+        self.sdf, self.csv, self.json = sdf, sdf.with_suffix(".csv"), sdf.with_suffix(".json")
+        if sdf.suffix.lower() != ".sdf":
+            raise OutputError(f"got -o {sdf}, expected a name that ends in .sdf")
+        self._fingerprint = fingerprint
+        self._account = dict(account)
+        try:
+            sdf.parent.mkdir(parents=True, exist_ok=True)
+            self.progress = self._found(force=force)
+            self._cut()
+            if not self.progress.csv_bytes:
+                self._append(self.csv, _csv_text([COLUMNS]))
+                self.progress = replace(self.progress, csv_bytes=self.csv.stat().st_size)
+            self._write_json()
+        except OSError as error:
+            raise OutputError(f"cannot write {error.filename or sdf}: {error.strerror}. Choose another -o.") from error
+
+    def append(self, conformers: Iterable[GeneratedConformer], *, sampling_seconds: float, total_seconds: float) -> None:
+        """Write the results of one window; afterwards they survive an interruption."""
+        conformers = list(conformers)
+        made = [c for c in conformers if c.mol is not None]
+        self._append(self.sdf, "".join(_sdf_record(c.mol, c.row, self._account) for c in made if c.mol is not None))
+        self._append(self.csv, _csv_text(csv_cells(c.row) for c in conformers))
+        self.progress = replace(
+            self.progress,
+            windows=self.progress.windows + 1,
+            made=self.progress.made + len(made),
+            failed=self.progress.failed + len(conformers) - len(made),
+            sdf_bytes=self.sdf.stat().st_size,
+            csv_bytes=self.csv.stat().st_size,
+            sampling_seconds=self.progress.sampling_seconds + sampling_seconds,
+            total_seconds=self.progress.total_seconds + total_seconds,
+        )
+        self._write_json()
+
+    def finish(self) -> None:
+        """Mark the files as complete."""
+        self.progress = replace(self.progress, complete=True)
+        self._write_json()
+
+    def _found(self, *, force: bool) -> Progress:
+        if force:
+            return Progress()
+        existing = [path for path in (self.sdf, self.csv, self.json) if path.exists()]
+        if not existing:
+            return Progress()
+        try:
+            account = json.loads(self.json.read_text())
+            if account["fingerprint"] == self._fingerprint:
+                return Progress(**account["progress"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass
+        raise OutputError(
+            f"{existing[0]} holds the results of another command. Choose another -o, or overwrite it with --force."
+        )
+
+    def _cut(self) -> None:
+        for path, size in ((self.sdf, self.progress.sdf_bytes), (self.csv, self.progress.csv_bytes)):
+            with path.open("ab"):
+                pass
+            if path.stat().st_size < size:
+                raise OutputError(f"{path} is shorter than {self.json} says. Start again with --force.")
+            os.truncate(path, size)
+
+    @staticmethod
+    def _append(path: Path, text: str) -> None:
+        with path.open("a", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+
+    def _write_json(self) -> None:
+        progress = self.progress
+        rate = progress.made / progress.sampling_seconds if progress.sampling_seconds else None
+        content = {
+            **self._account,
+            "fingerprint": self._fingerprint,
+            "progress": asdict(progress),
+            "conformers_per_second": rate,
+        }
+        unfinished = self.json.with_suffix(".json.tmp")
+        unfinished.write_text(json.dumps(content, indent=2))
+        unfinished.replace(self.json)
+
+
+def _csv_text(rows: Iterable[Iterable[str]]) -> str:
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(rows)
+    return stream.getvalue()
+
+
+def _sdf_record(mol: Chem.Mol, row: ConformerRow, account: Mapping[str, Any]) -> str:
+    record = Chem.Mol(mol)
+    for name in record.GetPropNames():
+        record.ClearProp(name)
+    record.SetProp("_Name", " ".join(row.name.split()))
+    properties = {
+        "smiles": row.smiles,
+        "conf_id": row.conf_id,
+        "seed": row.seed,
+        "model": account["model"],
+        "steps": account["config"]["steps"],
+        "sampler": account["config"]["sampler"],
+        "stereo_ok": str(row.stereo_ok).lower(),
+        "mmff_energy": None if row.mmff_energy is None else f"{row.mmff_energy:.4f}",
+        "rel_energy": None if row.rel_energy is None else f"{row.rel_energy:.4f}",
+    }
+    for name, value in properties.items():
+        if value is not None:
+            record.SetProp(name, str(value))
+    stream = io.StringIO()
+    with Chem.SDWriter(stream) as writer:
+        writer.write(record)
+    return stream.getvalue()

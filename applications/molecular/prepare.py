@@ -1,0 +1,232 @@
+"""Make a conformer data set from SMILES: parallel, resumable, and the same whatever the number of workers."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import final
+
+import numpy as np
+import rdkit
+
+from applications.molecular.chemistry import MoleculeRefused, Refusal, parse_smiles
+from applications.molecular.dataset import ConformerRecord, ConformerStore, write_dataset
+from applications.molecular.ensembles import Ensemble, EnsembleOptions, reference_ensemble
+from applications.molecular.sources import SourceMolecule
+
+SHARD_SIZE = 100
+"""Molecules per unit of work that survives an interruption."""
+
+
+@final
+class PrepareError(ValueError):
+    """Preparation cannot start or continue; the message names the remedy."""
+
+
+@final
+@dataclass(frozen=True)
+class PrepareReport:
+    """What became of the molecules of a source.
+
+    Attributes:
+        n_source: molecules given.
+        n_duplicates: of them, repeats of an earlier one.
+        n_kept: molecules in the data set.
+        n_conformers: conformers in the data set.
+        n_conformers_dropped: conformers of kept molecules that did not converge or lost their stereochemistry.
+        dropped: number of molecules by name of `Refusal`.
+    """
+
+    n_source: int
+    n_duplicates: int
+    n_kept: int
+    n_conformers: int
+    n_conformers_dropped: int
+    dropped: dict[str, int]
+
+
+def prepare(
+    molecules: Iterable[SourceMolecule],
+    output: Path,
+    *,
+    options: EnsembleOptions | None = None,
+    workers: int = 1,
+    advance: Callable[[int, int], None] | None = None,
+) -> tuple[ConformerStore, PrepareReport]:
+    """Embed, relax, check and store the conformers of every molecule.
+
+    Finished shards are kept in `output/parts`; the same call after an interruption continues from there, and a call
+    on a finished data set with the same molecules and options does nothing.
+
+    Args:
+        molecules: the source.
+        output: folder of the data set.
+        options: how ensembles are made.
+        workers: processes; the result does not depend on it.
+        advance: called with (molecules done, molecules in all).
+
+    Returns:
+        The store, and the account of what was dropped.
+
+    Raises:
+        PrepareError: the folder holds another data set.
+    """
+    options = options or EnsembleOptions()
+    source = list(molecules)
+    unique = _unique(source)
+    fingerprint = _fingerprint(unique, options)
+    if (output / "meta.json").exists():
+        return _reopen(output, fingerprint)
+    parts = output / "parts"
+    _claim(parts, fingerprint)
+    shards = [unique[i : i + SHARD_SIZE] for i in range(0, len(unique), SHARD_SIZE)]
+    done = 0
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool:
+        for number, shard in enumerate(shards):
+            path = parts / f"{number:06d}.npz"
+            if path.exists():
+                done += len(shard)
+                if advance:
+                    advance(done, len(unique))
+                continue
+            outcomes = []
+            for outcome in pool.map(partial(_outcome, options=options), shard):
+                outcomes.append(outcome)
+                done += 1
+                if advance:
+                    advance(done, len(unique))
+            _write_part(path, shard, outcomes)
+    report, records = _gather(parts, len(shards), n_source=len(source), n_unique=len(unique))
+    meta = {
+        "source_fingerprint": fingerprint,
+        "options": asdict(options),
+        "report": asdict(report),
+        "method": "ETKDGv3 + MMFF94s",
+        "rdkit": rdkit.__version__,
+        "numpy": np.__version__,
+    }
+    store = write_dataset(output, records, meta=meta)
+    for path in parts.iterdir():
+        path.unlink()
+    parts.rmdir()
+    return store, report
+
+
+def _unique(source: Sequence[SourceMolecule]) -> list[SourceMolecule]:
+    """First occurrence of every canonical SMILES; what cannot be parsed is kept, to be counted by its reason."""
+    seen: dict[str, SourceMolecule] = {}
+    for molecule in source:
+        try:
+            key = parse_smiles(molecule.smiles).smiles
+        except MoleculeRefused:
+            key = molecule.smiles
+        seen.setdefault(key, molecule)
+    return list(seen.values())
+
+
+def _outcome(molecule: SourceMolecule, *, options: EnsembleOptions) -> Ensemble | Refusal:
+    try:
+        return reference_ensemble(molecule.smiles, options)
+    except MoleculeRefused as refused:
+        return refused.refusal
+    except (ValueError, RuntimeError):
+        # One molecule that RDKit stumbles over must not stop the thousands of others.
+        return Refusal.TOOLKIT_ERROR
+
+
+def _fingerprint(molecules: Sequence[SourceMolecule], options: EnsembleOptions) -> str:
+    text = json.dumps([asdict(options), [(m.source_id, m.smiles) for m in molecules]])
+    return sha256(text.encode()).hexdigest()
+
+
+def _claim(parts: Path, fingerprint: str) -> None:
+    try:
+        parts.mkdir(parents=True, exist_ok=True)
+        mark = parts / "fingerprint"
+        if not mark.exists():
+            mark.write_text(fingerprint)
+    except OSError as error:
+        raise PrepareError(f"cannot write {parts}: {error}. Choose another -o.") from error
+    if mark.read_text() != fingerprint:
+        raise PrepareError(
+            f"{parts} holds the beginning of another data set. Use the same source and options, or another -o."
+        )
+
+
+def _reopen(output: Path, fingerprint: str) -> tuple[ConformerStore, PrepareReport]:
+    store = ConformerStore.open(output)
+    if store.meta.get("source_fingerprint") != fingerprint:
+        raise PrepareError(f"{output} holds a data set of another source or other options. Choose another -o.")
+    return store, PrepareReport(**store.meta["report"])
+
+
+def _write_part(path: Path, shard: Sequence[SourceMolecule], outcomes: Sequence[Ensemble | Refusal]) -> None:
+    arrays: dict[str, np.ndarray] = {}
+    table = []
+    for number, (molecule, outcome) in enumerate(zip(shard, outcomes, strict=True)):
+        row: dict[str, str | int] = {"source_id": molecule.source_id}
+        if isinstance(outcome, Ensemble):
+            row |= {"smiles": outcome.smiles, "n_dropped": outcome.n_dropped}
+            arrays[f"numbers{number}"] = outcome.atomic_numbers
+            arrays[f"positions{number}"] = outcome.positions
+            arrays[f"energies{number}"] = outcome.energies
+        else:
+            row["refusal"] = outcome.name
+        table.append(row)
+    arrays["table"] = np.frombuffer(json.dumps(table).encode(), dtype=np.uint8)
+    # Renaming is atomic: an interrupted write never leaves a part that looks finished.
+    unfinished = path.with_suffix(".tmp")
+    with unfinished.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, **arrays)
+    unfinished.rename(path)
+
+
+def _read_part(path: Path) -> Iterator[tuple[dict[str, str | int], ConformerRecord | None]]:
+    with np.load(path, allow_pickle=False) as arrays:
+        for number, row in enumerate(json.loads(arrays["table"].tobytes())):
+            if "refusal" in row:
+                yield row, None
+                continue
+            record = ConformerRecord(
+                smiles=row["smiles"],
+                atomic_numbers=arrays[f"numbers{number}"],
+                positions=arrays[f"positions{number}"],
+                energies=arrays[f"energies{number}"],
+                source_id=row["source_id"],
+            )
+            yield row, record
+
+
+def _gather(
+    parts: Path, n_parts: int, *, n_source: int, n_unique: int
+) -> tuple[PrepareReport, list[ConformerRecord]]:
+    records: dict[str, ConformerRecord] = {}
+    refusals: Counter[str] = Counter()
+    n_dropped = n_collisions = 0
+    for number in range(n_parts):
+        for row, record in _read_part(parts / f"{number:06d}.npz"):
+            if record is None:
+                refusals[str(row["refusal"])] += 1
+            elif record.smiles in records:
+                # Two sources, one with open stereochemistry, may end at the same stereoisomer.
+                n_collisions += 1
+            else:
+                records[record.smiles] = record
+                n_dropped += int(row["n_dropped"])
+    report = PrepareReport(
+        n_source=n_source,
+        n_duplicates=n_source - n_unique + n_collisions,
+        n_kept=len(records),
+        n_conformers=sum(len(r.energies) for r in records.values()),
+        n_conformers_dropped=n_dropped,
+        dropped=dict(refusals.most_common()),
+    )
+    return report, list(records.values())

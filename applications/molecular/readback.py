@@ -1,0 +1,116 @@
+"""Read generated conformers back: from the SDF and the table that generation wrote, or from any SDF."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem, rdBase
+
+from applications.molecular.chemistry import Molecule, MoleculeRefused, parse_smiles
+
+
+@final
+class ReadbackError(ValueError):
+    """A file of conformers that cannot be used; the message names the remedy."""
+
+
+@final
+@dataclass(frozen=True)
+class GeneratedSet:
+    """Conformers of a file, by molecule.
+
+    Attributes:
+        positions: [G, n, 3] Å for every requested canonical isomeric SMILES, in the atom order of that SMILES;
+            G = 0 for a molecule that was requested and failed.
+        requested: conformers requested per molecule (those in the file, if there is no table).
+        account: what `out.json` says, empty if there is none.
+    """
+
+    positions: dict[str, NDArray[np.float64]]
+    requested: dict[str, int]
+    account: dict[str, Any]
+
+
+def read_generated(sdf: Path) -> GeneratedSet:
+    """Read `sdf`, and the `.csv` and `.json` of the same name if they exist.
+
+    Without the property `smiles`, the molecule of a record is the one its bonds and coordinates show.
+
+    Raises:
+        ReadbackError: the file is missing, empty of molecules, or a record contradicts its SMILES.
+    """
+    if not sdf.is_file():
+        raise ReadbackError(f"{sdf} does not exist. Run `quotient molecules generate ... -o {sdf}` first.")
+    found: dict[str, list[NDArray[np.float64]]] = {}
+    with rdBase.BlockLogs():
+        for mol in _records(sdf):
+            try:
+                molecule = parse_smiles(_smiles_of(mol))
+            except MoleculeRefused as refused:
+                raise ReadbackError(f"{sdf}: {refused}. Remove the record.") from refused
+            found.setdefault(molecule.smiles, []).append(_ordered(mol, molecule, sdf))
+    requested = {smiles: len(frames) for smiles, frames in found.items()}
+    table = sdf.with_suffix(".csv")
+    if table.is_file():
+        requested = _requested(table)
+    if not requested:
+        raise ReadbackError(f"{sdf} holds no molecule. Generate some conformers first.")
+    positions = {
+        smiles: np.stack(found[smiles]) if smiles in found else np.empty((0, 0, 3)) for smiles in requested
+    }
+    account = sdf.with_suffix(".json")
+    return GeneratedSet(
+        positions=positions,
+        requested=requested,
+        account=json.loads(account.read_text()) if account.is_file() else {},
+    )
+
+
+def _records(sdf: Path) -> Iterator[Chem.Mol]:
+    if sdf.stat().st_size == 0:
+        return
+    for number, mol in enumerate(Chem.SDMolSupplier(str(sdf), removeHs=False), start=1):
+        if mol is None:
+            raise ReadbackError(f"{sdf}: record {number} cannot be read. Remove the record.")
+        yield mol
+
+
+def _smiles_of(mol: Chem.Mol) -> str:
+    if mol.HasProp("smiles"):
+        return mol.GetProp("smiles")
+    seen = Chem.Mol(mol)
+    Chem.AssignStereochemistryFrom3D(seen, replaceExistingTags=True)
+    return Chem.MolToSmiles(seen)
+
+
+def _ordered(mol: Chem.Mol, molecule: Molecule, sdf: Path) -> NDArray[np.float64]:
+    positions = mol.GetConformer().GetPositions()
+    if _skeleton(mol) == _skeleton(molecule.full):
+        return positions
+    match = mol.GetSubstructMatch(molecule.full)
+    if mol.GetNumAtoms() != molecule.full.GetNumAtoms() or not match:
+        raise ReadbackError(
+            f"{sdf}: a record does not hold the atoms of {molecule.smiles} with explicit hydrogens. Remove the record."
+        )
+    return positions[list(match)]
+
+
+def _skeleton(mol: Chem.Mol) -> tuple[list[int], set[tuple[int, ...]]]:
+    bonds = {tuple(sorted((b.GetBeginAtomIdx(), b.GetEndAtomIdx()))) for b in mol.GetBonds()}
+    return [a.GetAtomicNum() for a in mol.GetAtoms()], bonds
+
+
+def _requested(table: Path) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    with table.open(newline="", encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            if row.get("smiles"):
+                counts[row["smiles"]] = counts.get(row["smiles"], 0) + 1
+    return counts

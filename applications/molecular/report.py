@@ -1,0 +1,157 @@
+"""The report of an evaluation: `report.json`, `summary.csv` and `molecules.csv`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rdkit
+
+from applications.molecular.evaluate import EvaluationOptions, MoleculeResult, Source
+from applications.molecular.metrics import MAX_AUTOMORPHISMS, Failures, Summary, summarise_scores
+from applications.molecular.posebusters import PoseBustersReport
+
+_ROTATABLE_BINS = ((0, 0), (1, 2), (3, 4), (5, 7), (8, 1000))
+
+
+def build_report(
+    results: Sequence[MoleculeResult],
+    *,
+    options: EvaluationOptions,
+    failures: Failures,
+    without_reference: int,
+    posebusters: PoseBustersReport | None,
+    account: Mapping[str, Any],
+    reference_meta: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Everything that was measured, as plain values.
+
+    Args:
+        results: per molecule.
+        options: how they were made.
+        failures: how molecules without conformers count.
+        without_reference: requested molecules that could not be compared.
+        posebusters: outcome of the optional checks.
+        account: `out.json` of the generation, for its speed and configuration.
+        reference_meta: `meta.json` of the references.
+    """
+    sources = [source for source in Source if source in results[0].scores]
+    made = sum(r.n_generated for r in results)
+    reports = [report for r in results for report in r.stereo]
+    with_stereo = [report for report in reports if report.centres + report.bonds]
+    return {
+        "molecules": len(results),
+        "molecules_without_reference": without_reference,
+        "molecules_failed": sum(r.n_generated == 0 for r in results),
+        "conformers_requested": sum(r.n_requested for r in results),
+        "conformers": made,
+        "failures": failures.value,
+        "scores": {
+            source.value: _plain(_summaries(results, source, options=options, failures=failures))
+            for source in sources
+        },
+        "model_by_rotatable_bonds": {
+            f"{low}-{high}" if high < 1000 else f"{low}+": _plain(
+                _summaries(chosen, Source.MODEL, options=options, failures=failures)
+            )
+            for low, high in _ROTATABLE_BINS
+            if (chosen := [r for r in results if low <= r.rotatable_bonds <= high])
+        },
+        "stereo": {
+            "conformers_with_specified_stereo": len(with_stereo),
+            "kept": _share(sum(r.kept for r in with_stereo), len(with_stereo)),
+            "centres_kept": _share(sum(r.centres_kept for r in reports), sum(r.centres for r in reports)),
+            "double_bonds_kept": _share(sum(r.bonds_kept for r in reports), sum(r.bonds for r in reports)),
+        },
+        "geometry_ok": _share(sum(r.geometry_ok for r in results), made),
+        "posebusters": None if posebusters is None else asdict(posebusters),
+        "conformers_per_second": account.get("conformers_per_second"),
+        "generation": account.get("config"),
+        "model_sha256": account.get("weights_sha256"),
+        "references": {name: reference_meta.get(name) for name in ("method", "source_fingerprint", "rdkit")},
+        "options": asdict(options),
+        "rmsd": f"RDKit {rdkit.__version__} GetBestRMS, heavy atoms, at most {MAX_AUTOMORPHISMS} matchings",
+    }
+
+
+def write_report(folder: Path, report: Mapping[str, Any], results: Sequence[MoleculeResult]) -> list[Path]:
+    """Write the three files into `folder`, replacing those of an earlier evaluation.
+
+    Returns:
+        Their paths.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / name for name in ("report.json", "summary.csv", "molecules.csv")]
+    paths[0].write_text(json.dumps(_without_nan(report), indent=2))
+    with paths[1].open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["source", "measure", "mean", "median", "low", "high", "n"])
+        for source, measures in report["scores"].items():
+            for measure, values in measures.items():
+                writer.writerow([source, measure, *(values[k] for k in ("mean", "median", "low", "high", "n"))])
+    with paths[2].open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["smiles", "rotatable_bonds", "n_references", "n_generated", "n_requested", *_columns(results)])
+        for r in results:
+            counts = [r.rotatable_bonds, r.n_references, r.n_generated, r.n_requested]
+            writer.writerow([r.smiles, *counts, *(f"{value:.4f}" for value in _values(r))])
+    return paths
+
+
+def format_table(report: Mapping[str, Any]) -> str:
+    """The scores as text, one measure a line, one source a column, with 95 % intervals of the mean."""
+    sources = list(report["scores"])
+    lines = [f"{'':12s}" + "".join(f"{source:>28s}" for source in sources)]
+    for measure in report["scores"][sources[0]]:
+        cells = []
+        for source in sources:
+            value = report["scores"][source][measure]
+            cells.append(f"{value['mean']:.3f} [{value['low']:.3f}, {value['high']:.3f}]")
+        lines.append(f"{measure:12s}" + "".join(f"{cell:>28s}" for cell in cells))
+    return "\n".join(lines)
+
+
+def _summaries(
+    results: Sequence[MoleculeResult], source: Source, *, options: EvaluationOptions, failures: Failures
+) -> dict[str, Summary]:
+    rng = np.random.default_rng(options.seed)
+    return summarise_scores([r.scores[source] for r in results], failures=failures, rng=rng)
+
+
+def _plain(summaries: Mapping[str, Summary]) -> dict[str, dict[str, float]]:
+    return {name: asdict(summary) for name, summary in summaries.items()}
+
+
+def _share(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _columns(results: Sequence[MoleculeResult]) -> list[str]:
+    names = []
+    for source, score in results[0].scores.items():
+        names += [f"{source.value} COV-R@{d:g}" for d in score.coverage_recall]
+        names += [f"{source.value} COV-P@{d:g}" for d in score.coverage_precision]
+        names += [f"{source.value} AMR-R", f"{source.value} AMR-P"]
+    return names
+
+
+def _values(result: MoleculeResult) -> list[float]:
+    values: list[float] = []
+    for score in result.scores.values():
+        values += [*score.coverage_recall.values(), *score.coverage_precision.values()]
+        values += [score.amr_recall, score.amr_precision]
+    return values
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN: a missing mean is null."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

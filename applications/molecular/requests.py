@@ -1,0 +1,93 @@
+"""What the user asks for: SMILES on the command line, files of them, standard input, or a prepared data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO, final
+
+from applications.molecular.chemistry import Molecule, MoleculeRefused, parse_smiles
+from applications.molecular.dataset import ConformerStore
+from applications.molecular.sources import SourceError, parse_smiles_lines, read_smiles_file
+
+_FILE_ENDINGS = (".smi", ".smiles", ".txt", ".csv", ".tsv")
+
+
+@final
+@dataclass(frozen=True)
+class Request:
+    """One molecule that conformers are wanted of.
+
+    Attributes:
+        name: its name, or the SMILES as given.
+        given: the SMILES as given.
+        outcome: the parsed molecule, or the refusal.
+    """
+
+    name: str
+    given: str
+    outcome: Molecule | MoleculeRefused
+
+
+def collect_requests(arguments: Sequence[str], *, stdin: TextIO, split: str = "test") -> list[Request]:
+    """Read all arguments in order; a request repeated under the same name is kept once.
+
+    An argument is `-` (lines on standard input), a file of `SMILES name` lines, a folder made by
+    `quotient molecules prepare` (its molecules of one split), or a SMILES.
+
+    Args:
+        arguments: the arguments.
+        stdin: read when an argument is `-`.
+        split: which split of a data folder: train, validation or test.
+
+    Raises:
+        SourceError: a file cannot be read, or nothing was asked for.
+    """
+    found: dict[tuple[str, str], Request] = {}
+    for argument in arguments:
+        for name, smiles in _read(argument, stdin=stdin, split=split):
+            found.setdefault((name, smiles), _request(name, smiles))
+    if not found:
+        raise SourceError("no molecule was given. Give a SMILES, a file of `SMILES name` lines, or - for stdin.")
+    return list(found.values())
+
+
+def _read(argument: str, *, stdin: TextIO, split: str) -> list[tuple[str, str]]:
+    if argument == "-":
+        return [(_name(m.source_id, m.smiles), m.smiles) for m in parse_smiles_lines(stdin.read().splitlines())]
+    path = Path(argument)
+    if _is_dir(path):
+        store = ConformerStore.open(path)
+        if split not in store.splits:
+            raise SourceError(f"{path} has no split {split!r}. Choose one of {', '.join(store.splits)}.")
+        return [(store[row].source_id, store.smiles(row)) for row in store.splits[split]]
+    if argument.lower().endswith(_FILE_ENDINGS) or _is_file(path):
+        return [(_name(m.source_id, m.smiles), m.smiles) for m in read_smiles_file(path)]
+    return [(argument, argument)]
+
+
+def _name(source_id: str, smiles: str) -> str:
+    return smiles if source_id.startswith("line ") else source_id
+
+
+def _request(name: str, smiles: str) -> Request:
+    try:
+        return Request(name=name, given=smiles, outcome=parse_smiles(smiles))
+    except MoleculeRefused as refused:
+        return Request(name=name, given=smiles, outcome=refused)
+
+
+def _is_file(path: Path) -> bool:
+    # A SMILES may be longer than a file name can be, which the file system reports as an error.
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False

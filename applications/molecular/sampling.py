@@ -1,0 +1,100 @@
+"""A conformer model as a sampler: batches of molecules, seeds and step counts in, coordinates in Å out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from applications.molecular.batching import collate
+from applications.molecular.chemistry import Molecule
+from applications.molecular.features import MoleculeFeatures, featurize
+from applications.molecular.generate import AbstractConformerSampler
+from applications.molecular.model import ConformerModel, Coupling
+from diffusion import Euler, ODESampler, SDESampler, uniform_grid
+from quotient.noise import CounterNoise
+
+
+@final
+class SamplerKind(Enum):
+    """Which process is simulated from the prior to the data."""
+
+    ODE = "ode"
+    """The probability-flow ODE on the quotient, Euler steps."""
+    SDE = "sde"
+    """The reverse SDE on the quotient, with the mean-curvature drift of its lift."""
+
+
+@final
+class SamplingError(ValueError):
+    """Options that this model cannot be sampled with."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class SamplingSettings:
+    """How the process is simulated.
+
+    Attributes:
+        steps: steps of the uniform grid in [0, 1].
+        kind: ODE or SDE.
+        noise_scale: of the SDE: scales the variance of its noise and the curvature drift together; 1 is exact.
+    """
+
+    steps: int = 50
+    kind: SamplerKind = SamplerKind.ODE
+    noise_scale: float = 1.0
+
+
+@final
+class ModelSampler(AbstractConformerSampler):
+    """Samples a `ConformerModel`.
+
+    Args:
+        model: the model.
+        settings: steps and process.
+
+    Raises:
+        SamplingError: the SDE was asked of a model trained with aligned pairs, whose score is not known.
+    """
+
+    def __init__(self, model: ConformerModel, settings: SamplingSettings) -> None:
+        if settings.kind is SamplerKind.SDE and model.spec.coupling is not Coupling.INDEPENDENT:
+            raise SamplingError(
+                f"the model was trained with coupling {model.spec.coupling.value}, whose score is not known, so it has "
+                "no SDE. Use --sampler ode, or a model trained with --coupling independent."
+            )
+        self._model = model
+        self._settings = settings
+        self._device = next(model.network.parameters()).device
+
+    def describe(self, molecule: Molecule) -> MoleculeFeatures:
+        """Features of the molecule, computed once."""
+        return featurize(molecule.full, hydrogens=self._model.hydrogens)
+
+    def modelled_atoms(self, description: MoleculeFeatures) -> NDArray[np.int64]:
+        """Atoms the model generates: all of them, or the heavy ones."""
+        return description.atom_index.numpy()
+
+    def sample(self, descriptions: Sequence[MoleculeFeatures], seeds: Sequence[int]) -> list[NDArray[np.float64]]:
+        """Coordinates in Å; each depends on its molecule, its seed and, by rounding only, on the batch."""
+        batch = collate(descriptions, scale=self._model.scale).to(self._device)
+        quotient = self._model.quotient(batch)
+        noise = CounterNoise(torch.tensor(seeds, dtype=torch.int64, device=self._device))
+        like = torch.zeros(batch.size, batch.n_atoms, 3, device=self._device)
+        start = self._model.interpolant.prior.sample(quotient, like, noise)
+        grid = uniform_grid(self._settings.steps)
+        velocity = self._model.velocity(batch)
+        with torch.no_grad():
+            if self._settings.kind is SamplerKind.ODE:
+                end = ODESampler(grid, method=Euler()).sample(quotient, start, velocity).x
+            else:
+                process = SDESampler(grid, self._model.interpolant, noise_scale=self._settings.noise_scale)
+                end = process.sample(quotient, start, velocity, noise).x
+        positions = (end * self._model.scale).double().cpu().numpy()
+        return [positions[i, : d.n_atoms] for i, d in enumerate(descriptions)]

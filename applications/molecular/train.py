@@ -1,0 +1,322 @@
+"""Train a conformer model: the same call on the same folder continues where it stopped."""
+
+from __future__ import annotations
+
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger
+from rdkit import Chem, rdBase
+
+from applications.molecular.checkpoint import load_model, save_model
+from applications.molecular.dataset import ConformerStore
+from applications.molecular.features import Hydrogens, featurize
+from applications.molecular.held_out import (
+    HeldOutConfig,
+    HeldOutGeneration,
+    HeldOutMolecule,
+    held_out_figures,
+)
+from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry, shape_space
+from applications.molecular.networks import EQUIVARIANT_TINY, NetworkConfig, build_network
+from applications.molecular.training_data import BatchConfig, ConformerBatches, Example
+from diffusion.training import OptimizerConfig, QuotientTrainingModule
+
+_VALIDATION_BATCHES = 8
+_CHECKPOINTS = "checkpoints"
+
+
+@final
+class RunMismatchError(ValueError):
+    """A run folder that was started with other options or other data."""
+
+
+@final
+class EmptySplitError(ValueError):
+    """A data set without training molecules."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """Everything that decides the outcome of a training run, beside the data.
+
+    Attributes:
+        symmetry: Treatment of motions along the orbit.
+        coupling: Coupling of noise and data.
+        network: Sizes of the network.
+        hydrogens: Which atoms are modelled.
+        optimizer: Optimiser settings, with the number of steps.
+        batches: Composition of batches and seed of the stream.
+        held_out: Size of the generation at validation.
+        ema_decay: Decay of the exponential moving average of the weights.
+        clip: Largest gradient norm.
+        validate_every: Steps between validations.
+        checkpoint_every: Steps between checkpoints.
+        validation_molecules: Validation molecules for which conformers are generated.
+        seed: Seed of the initial weights.
+    """
+
+    symmetry: Symmetry = Symmetry.QUOTIENT
+    coupling: Coupling = Coupling.ORBIT_ALIGNED
+    network: NetworkConfig = EQUIVARIANT_TINY
+    hydrogens: Hydrogens = Hydrogens.PLACED
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    batches: BatchConfig = field(default_factory=BatchConfig)
+    held_out: HeldOutConfig = field(default_factory=HeldOutConfig)
+    ema_decay: float = 0.999
+    clip: float = 1.0
+    validate_every: int = 1000
+    checkpoint_every: int = 200
+    validation_molecules: int = 16
+    seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, for the record of a run."""
+        values = {**asdict(self), "symmetry": self.symmetry.value, "coupling": self.coupling.value}
+        values["network"] = {"type": type(self.network).__name__, **asdict(self.network)}
+        return json.loads(json.dumps({**values, "hydrogens": self.hydrogens.value}))
+
+
+def load_examples(
+    store: ConformerStore,
+    rows: list[int],
+    *,
+    hydrogens: Hydrogens,
+    scale: float,
+    advance: Callable[[int, int], None] | None = None,
+) -> list[Example]:
+    """Featurise molecules of a data set once and for all; those with fewer than two modelled atoms are left out.
+
+    Args:
+        store: The data set.
+        rows: Rows to read.
+        hydrogens: Which atoms are modelled.
+        scale: Å per model unit.
+        advance: Called with (molecules done, molecules in all).
+
+    Returns:
+        Centred examples in model units.
+    """
+    examples = []
+    for done, row in enumerate(rows, start=1):
+        record = store[row]
+        with rdBase.BlockLogs():
+            features = featurize(Chem.MolFromSmiles(record.smiles), hydrogens=hydrogens)
+        if features.n_atoms > 1:
+            positions = torch.from_numpy(record.positions[:, features.atom_index.numpy()])
+            positions = (positions - positions.mean(dim=1, keepdim=True)) / scale
+            examples.append(Example(features=features, positions=positions))
+        if advance is not None:
+            advance(done, len(rows))
+    return examples
+
+
+def coordinate_scale(examples: list[Example]) -> float:
+    """Root mean square of the centred coordinates in Å, rounded to 1e-4."""
+    squares = sum(float(e.positions.double().square().sum()) for e in examples)
+    return round((squares / sum(e.positions.numel() for e in examples)) ** 0.5, 4)
+
+
+def train(
+    data: Path,
+    output: Path,
+    options: TrainOptions,
+    *,
+    accelerator: str = "auto",
+    devices: int = 1,
+    advance: Callable[[int, int], None] | None = None,
+) -> ConformerModel:
+    """Train a model, or continue or return the one in `output`.
+
+    The folder gets `run.json` (options and data), `checkpoints/`, `logs/version_k/metrics.csv` (one version per
+    start) and, from the first validation on, the model itself with averaged weights (`load_model(output)`).
+
+    Args:
+        data: Data set made by `prepare`.
+        output: Folder of the run.
+        options: What to train.
+        accelerator: Lightning's accelerator name.
+        devices: Number of devices or processes.
+        advance: Called with (molecules featurised, molecules in all).
+
+    Returns:
+        The trained model.
+
+    Raises:
+        DatasetError: If the data cannot be read.
+        EmptySplitError: If it has no training molecules.
+        RunMismatchError: If `output` belongs to another run.
+    """
+    store = ConformerStore.open(data)
+    _claim(output, store, options)
+    if (model := _finished(output)) is not None:
+        return model
+    raw = load_examples(store, store.splits["train"], hydrogens=options.hydrogens, scale=1.0, advance=advance)
+    if not raw:
+        raise EmptySplitError(
+            f"got {data} without training molecules of two or more atoms; prepare more molecules"
+        )
+    scale = coordinate_scale(raw)
+    examples = [Example(features=e.features, positions=e.positions / scale) for e in raw]
+    validation = load_examples(store, store.splits["validation"], hydrogens=options.hydrogens, scale=scale)
+    spec = ModelSpec(
+        network=options.network,
+        hydrogens=options.hydrogens,
+        symmetry=options.symmetry,
+        coupling=options.coupling,
+        scale=scale,
+    )
+    module = _module(spec, options, examples, validation)
+    card = {"training": options.to_json(), "data": _data_card(store), "lightning": lightning.__version__}
+    molecules = _held_out_molecules(store, options)
+    with _quiet():
+        trainer = _trainer(output, options, spec, molecules, card, accelerator=accelerator, devices=devices)
+        trainer.fit(module, ckpt_path=_newest_checkpoint(output), weights_only=False)
+    model = ConformerModel(spec=spec, network=module.network.cpu(), card=card)  # type: ignore[arg-type]
+    if trainer.is_global_zero:
+        if molecules:
+            figures = held_out_figures(model, molecules, config=options.held_out)
+            model.card["held_out"] = {**figures, "molecules": len(molecules), "split": "validation"}
+        model.card |= {
+            "step": trainer.global_step,
+            "finished": trainer.global_step >= options.optimizer.max_steps,
+        }
+        save_model(model, output)
+    return model
+
+
+def _claim(output: Path, store: ConformerStore, options: TrainOptions) -> None:
+    """Record what the run is, or check that it is the same one."""
+    asked = {"options": options.to_json(), "data": _data_card(store)}
+    record = output / "run.json"
+    if record.is_file():
+        found = json.loads(record.read_text())
+        if found != asked:
+            changed = [
+                f"{part}.{name}"
+                for part in asked
+                for name in sorted(asked[part].keys() | found.get(part, {}).keys())
+                if asked[part].get(name) != found.get(part, {}).get(name)
+            ]
+            raise RunMismatchError(
+                f"got options or data that differ from those {output} was started with ({', '.join(changed)}); "
+                "repeat the first command line to continue it, or choose another folder"
+            )
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps(asked, indent=2) + "\n")
+
+
+def _data_card(store: ConformerStore) -> dict[str, Any]:
+    names = ("source_fingerprint", "method", "rdkit", "n_molecules", "n_conformers")
+    splits = {f"{name}_molecules": len(rows) for name, rows in store.splits.items()}
+    return {**{name: store.meta[name] for name in names if name in store.meta}, **splits}
+
+
+def _finished(output: Path) -> ConformerModel | None:
+    card = output / "model.json"
+    if card.is_file() and json.loads(card.read_text()).get("finished"):
+        return load_model(output)
+    return None
+
+
+def _module(
+    spec: ModelSpec, options: TrainOptions, examples: list[Example], validation: list[Example]
+) -> QuotientTrainingModule:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(options.seed)
+        network = build_network(spec.network)
+    fixed = []
+    if validation:
+        stream = ConformerBatches(validation, config=options.batches, scale=spec.scale)
+        fixed = [stream.at(step) for step in range(_VALIDATION_BATCHES)]
+    return QuotientTrainingModule(
+        network=network,
+        interpolant=spec.coupling.interpolant(),
+        treatment=spec.symmetry.treatment(),
+        quotient=shape_space,
+        optimizer=options.optimizer,
+        train_batches=ConformerBatches(examples, config=options.batches, scale=spec.scale),
+        validation_batches=fixed,
+    )
+
+
+def _held_out_molecules(store: ConformerStore, options: TrainOptions) -> list[HeldOutMolecule]:
+    rows = store.splits["validation"]
+    picks = np.linspace(0, len(rows) - 1, min(options.validation_molecules, len(rows))).astype(int)
+    return [
+        HeldOutMolecule(mol=Chem.AddHs(Chem.MolFromSmiles(record.smiles)), references=record.positions)
+        for record in (store[rows[i]] for i in picks)
+    ]
+
+
+def _trainer(
+    output: Path,
+    options: TrainOptions,
+    spec: ModelSpec,
+    molecules: list[HeldOutMolecule],
+    card: dict[str, Any],
+    *,
+    accelerator: str,
+    devices: int,
+) -> Trainer:
+    callbacks: list[Callback] = [
+        HeldOutGeneration(spec=spec, molecules=molecules, config=options.held_out, folder=output, card=card),
+        EMAWeightAveraging(decay=options.ema_decay),
+        TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 100),
+        ModelCheckpoint(
+            dirpath=output / _CHECKPOINTS,
+            filename="{step:08d}",
+            monitor="step",
+            mode="max",
+            save_top_k=2,
+            every_n_train_steps=options.checkpoint_every,
+            save_on_train_epoch_end=False,
+        ),
+    ]
+    return Trainer(
+        max_steps=options.optimizer.max_steps,
+        accelerator=accelerator,
+        devices=devices,
+        logger=CSVLogger(output, name="logs"),
+        callbacks=callbacks,
+        gradient_clip_val=options.clip,
+        val_check_interval=options.validate_every,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        log_every_n_steps=50,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+def _newest_checkpoint(output: Path) -> Path | None:
+    """The newest checkpoint that can be read: a run killed while writing leaves the one before it."""
+    for path in sorted((output / _CHECKPOINTS).glob("*.ckpt"), reverse=True):
+        try:
+            torch.load(path, map_location="cpu", weights_only=False)
+        except (OSError, RuntimeError, EOFError, ValueError):
+            continue
+        return path
+    return None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence advice of Lightning that does not apply: batches are made in the main process on purpose."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+        yield

@@ -1,0 +1,129 @@
+"""What a network predicts, and how predictions turn into each other.
+
+For x_t = alpha x0 + beta x1 + gamma eps with x0 ~ N(0, 1) independent of x1, put a^2 = alpha^2 + gamma^2. With the denoiser
+D = E[x1 | x_t]:
+
+    velocity  v = (a' x_t - (a' beta - a beta') D) / a
+    score     s = -(x_t - beta D) / a^2
+    noise     E[eps_hat | x_t] = (x_t - beta D) / a
+
+Without bridge noise (gamma = 0) the relation of v and D holds along every path, so for every coupling; that of the
+score needs the independent Gaussian prior.
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import final
+
+from torch import Tensor
+from typing_extensions import override
+
+from diffusion.interpolant import InterpolantSample
+from diffusion.schedules import Schedule
+
+
+@dataclass(frozen=True)
+class _Merged:
+    a: Tensor
+    d_a: Tensor
+    beta: Tensor
+    d_beta: Tensor
+
+
+def _merged(schedule: Schedule, t: Tensor, like: Tensor) -> _Merged:
+    c = schedule.coefficients(t)
+    a = (c.alpha**2 + c.gamma**2).sqrt()
+    d_a = (c.alpha * c.d_alpha + c.gamma * c.d_gamma) / a
+    return _Merged(*(align_time(value, like) for value in (a, d_a, c.beta, c.d_beta)))
+
+
+def align_time(value: Tensor, like: Tensor) -> Tensor:
+    """Append axes to a function of time ``[...]`` so that it multiplies points ``[..., *point_shape]``.
+
+    A scalar stays a scalar; any other shape must be the leading shape of the points.
+    """
+    return value if value.ndim == 0 else value.reshape(value.shape + (1,) * (like.ndim - value.ndim))
+
+
+def velocity_from_denoiser(denoiser: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+    """V = (a' x_t - (a' beta - a beta') D) / a, for t < 1."""
+    m = _merged(schedule, t, x_t)
+    return (m.d_a * x_t - (m.d_a * m.beta - m.a * m.d_beta) * denoiser) / m.a
+
+
+def denoiser_from_velocity(velocity: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+    """D = (a v - a' x_t) / (a beta' - a' beta)."""
+    m = _merged(schedule, t, x_t)
+    return (m.a * velocity - m.d_a * x_t) / (m.a * m.d_beta - m.d_a * m.beta)
+
+
+def score_from_denoiser(denoiser: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+    """S = -(x_t - beta D) / a^2 = grad log p_t, for the independent Gaussian prior and t < 1."""
+    m = _merged(schedule, t, x_t)
+    return -(x_t - m.beta * denoiser) / m.a**2
+
+
+def denoiser_from_score(score: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+    """D = (x_t + a^2 s) / beta, for the independent Gaussian prior and t > 0 (Tweedie's formula)."""
+    m = _merged(schedule, t, x_t)
+    return (x_t + m.a**2 * score) / m.beta
+
+
+def noise_from_denoiser(denoiser: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+    """E[eps_hat | x_t] = (x_t - beta D) / a, for the independent Gaussian prior and t < 1."""
+    m = _merged(schedule, t, x_t)
+    return (x_t - m.beta * denoiser) / m.a
+
+
+class Parameterization(abc.ABC):
+    """The quantity that a network is trained to output."""
+
+    @abc.abstractmethod
+    def target(self, sample: InterpolantSample) -> Tensor:
+        """Regression target of a training pair."""
+
+    @abc.abstractmethod
+    def to_velocity(self, output: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+        """The velocity that an output stands for."""
+
+    @abc.abstractmethod
+    def to_denoiser(self, output: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+        """The denoiser that an output stands for."""
+
+
+@final
+@dataclass(frozen=True)
+class Denoiser(Parameterization):
+    """The network outputs D = E[x1 | x_t]."""
+
+    @override
+    def target(self, sample: InterpolantSample) -> Tensor:
+        return sample.x1
+
+    @override
+    def to_velocity(self, output: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+        return velocity_from_denoiser(output, x_t, t, schedule)
+
+    @override
+    def to_denoiser(self, output: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+        return output
+
+
+@final
+@dataclass(frozen=True)
+class Velocity(Parameterization):
+    """The network outputs v = E[alpha' x0 + beta' x1 + gamma' eps | x_t]."""
+
+    @override
+    def target(self, sample: InterpolantSample) -> Tensor:
+        return sample.velocity
+
+    @override
+    def to_velocity(self, output: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+        return output
+
+    @override
+    def to_denoiser(self, output: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
+        return denoiser_from_velocity(output, x_t, t, schedule)

@@ -1,0 +1,203 @@
+"""Training of any network on any quotient: one Lightning module, and batches that are pure functions of the step."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset
+
+from quotient.noise import CounterNoise
+
+if TYPE_CHECKING:
+    from diffusion import Interpolant
+    from diffusion.treatments import Treatment
+    from quotient.submersion import RiemannianSubmersion
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class TrainingBatch:
+    """One training batch; nothing about it is random any more.
+
+    Attributes:
+        points: Data points x1, shape (B, *point_shape).
+        t: Times, shape (B,).
+        seeds: Seeds of the noise of each item, shape (B,), int64.
+        condition: Whatever the network and the quotient need beside the points (features, masks): None, or an
+            object with a method `to(device)`.
+    """
+
+    points: Tensor
+    t: Tensor
+    seeds: Tensor
+    condition: Any = None
+
+    def to(self, device: torch.device) -> TrainingBatch:
+        """Move the tensors and the condition to a device."""
+        return TrainingBatch(
+            points=self.points.to(device),
+            t=self.t.to(device),
+            seeds=self.seeds.to(device),
+            condition=None if self.condition is None else self.condition.to(device),
+        )
+
+
+class AbstractBatches(ABC):
+    """A stream of batches indexed by the step.
+
+    Because batch k is a function of k (and of a seed fixed at construction), a run that is killed and resumed sees
+    the batches of an uninterrupted one. Under distributed training each process gets the part of its rank.
+    """
+
+    @abstractmethod
+    def at(self, step: int, *, rank: int = 0, world_size: int = 1) -> TrainingBatch:
+        """Build the batch of a step.
+
+        Args:
+            step: Optimizer step, from 0.
+            rank: Index of the process.
+            world_size: Number of processes.
+
+        Returns:
+            The batch of this process.
+        """
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """AdamW with a linear warm-up followed by a cosine decay.
+
+    Attributes:
+        learning_rate: Peak learning rate.
+        weight_decay: Decoupled weight decay.
+        betas: Exponents of the moment estimates.
+        warmup_steps: Steps of the warm-up.
+        max_steps: Steps of the run; the decay ends there.
+        final_fraction: Learning rate at the end, as a fraction of the peak.
+    """
+
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    betas: tuple[float, float] = (0.9, 0.99)
+    warmup_steps: int = 200
+    max_steps: int = 10_000
+    final_fraction: float = 0.01
+
+    def factor(self, step: int) -> float:
+        """Learning rate of a step as a fraction of the peak."""
+        if step < self.warmup_steps:
+            return (step + 1) / self.warmup_steps
+        progress = (step - self.warmup_steps) / max(1, self.max_steps - self.warmup_steps)
+        wave = 0.5 * (1.0 + math.cos(math.pi * min(1.0, progress)))
+        return self.final_fraction + (1.0 - self.final_fraction) * wave
+
+
+@final
+class _StepIndexedStream(IterableDataset[TrainingBatch]):
+    """Batches from a given step on."""
+
+    def __init__(self, batches: AbstractBatches, *, start: int, rank: int, world_size: int) -> None:
+        self._batches, self._start = batches, start
+        self._rank, self._world_size = rank, world_size
+
+    def __iter__(self) -> Iterator[TrainingBatch]:
+        step = self._start
+        while True:
+            yield self._batches.at(step, rank=self._rank, world_size=self._world_size)
+            step += 1
+
+
+@final
+class QuotientTrainingModule(LightningModule):
+    """Fit a velocity network under a symmetry treatment.
+
+    At each step draw x_t on the interpolant of x1 = `batch.points` with the noise of `batch.seeds`, evaluate
+    `network(x_t, t, condition)` and minimise the mean over items of `treatment.loss(prediction, target, x_t, Q)`,
+    where the target is the conditional velocity of the interpolant. All randomness comes from the batch.
+
+    Usage:
+        module = QuotientTrainingModule(network=..., interpolant=..., treatment=Quotient(), quotient=..., ...)
+        Trainer(max_steps=...).fit(module)
+
+    Args:
+        network: Module called as network(x_t, t, condition), returns a velocity shaped like x_t.
+        interpolant: The path between prior and data.
+        treatment: What the loss does with motions along the orbit.
+        quotient: Builds the quotient from a batch's condition.
+        optimizer: Optimiser settings.
+        train_batches: Training data.
+        validation_batches: Fixed batches whose mean loss is logged as `validation_loss`.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: nn.Module,
+        interpolant: Interpolant,
+        treatment: Treatment,
+        quotient: Callable[[Any], RiemannianSubmersion],
+        optimizer: OptimizerConfig,
+        train_batches: AbstractBatches,
+        validation_batches: Sequence[TrainingBatch] = (),
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self._interpolant = interpolant
+        self._treatment = treatment
+        self._quotient = quotient
+        self._optimizer = optimizer
+        self._train_batches = train_batches
+        self._validation_batches = tuple(validation_batches)
+
+    def losses(self, batch: TrainingBatch) -> Tensor:
+        """Loss of each item of a batch, shape (B,)."""
+        space = self._quotient(batch.condition)
+        sample = self._interpolant.sample(space, batch.points, batch.t, CounterNoise(batch.seeds))
+        prediction = self.network(sample.x_t, sample.t, batch.condition)
+        return self._treatment.loss(prediction, sample.velocity, sample.x_t, space)
+
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
+        """Mean loss of a batch, logged as `train_loss`."""
+        loss = self.losses(batch).mean()
+        self.log("train_loss", loss, prog_bar=True, batch_size=batch.points.shape[0])
+        self.log("learning_rate", self.optimizers().param_groups[0]["lr"], batch_size=1)  # type: ignore[union-attr]
+        return loss
+
+    def validation_step(self, batch: TrainingBatch, batch_idx: int) -> None:
+        """Log the mean loss of the fixed validation batches as `validation_loss`."""
+        size = batch.points.shape[0]
+        self.log("validation_loss", self.losses(batch).mean(), prog_bar=True, batch_size=size)
+
+    def train_dataloader(self) -> DataLoader[TrainingBatch]:
+        """Batches from the current step on."""
+        stream = _StepIndexedStream(
+            self._train_batches,
+            start=self.trainer.global_step,
+            rank=self.trainer.global_rank,
+            world_size=self.trainer.world_size,
+        )
+        return DataLoader(stream, batch_size=None)
+
+    def val_dataloader(self) -> DataLoader[TrainingBatch]:
+        """The fixed validation batches."""
+        return DataLoader(self._validation_batches, batch_size=None)  # type: ignore[arg-type]
+
+    def configure_optimizers(self) -> Any:
+        """AdamW and its schedule, stepped with the optimiser."""
+        config = self._optimizer
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=config.learning_rate,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+        )
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, config.factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

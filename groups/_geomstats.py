@@ -1,0 +1,61 @@
+"""The only door to geomstats: selects its pytorch backend and undoes what importing it changes.
+
+geomstats reads its backend from the environment once, at its first import, and its pytorch backend sets torch's default
+dtype to float64. Everything of ours that uses geomstats imports it from here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from importlib import import_module
+
+import torch
+
+from groups.errors import GeomstatsBackendError
+
+_VARIABLE = "GEOMSTATS_BACKEND"
+
+
+def _refuse_other_backend() -> None:
+    loaded = sys.modules.get("geomstats.backend")
+    name = getattr(loaded, "__name__", "geomstats.pytorch")
+    if loaded is not None and not name.endswith("pytorch"):
+        raise GeomstatsBackendError(
+            f"geomstats is already imported with the backend {name.rpartition('.')[2]!r}, and cannot change it in a "
+            "running process: import groups (or quotient) before geomstats, or set GEOMSTATS_BACKEND=pytorch"
+        )
+
+
+def _import_geomstats() -> None:
+    _refuse_other_backend()
+    dtype = torch.get_default_dtype()
+    before = os.environ.get(_VARIABLE)
+    os.environ[_VARIABLE] = "pytorch"
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="BackendImporter.exec_module", category=ImportWarning)
+            import_module("geomstats.backend")
+    finally:
+        if before is None:
+            del os.environ[_VARIABLE]
+        else:
+            os.environ[_VARIABLE] = before
+        torch.set_default_dtype(dtype)
+    _refuse_other_backend()
+
+
+_import_geomstats()
+
+from geomstats.geometry.group_action import GroupAction as GeomstatsGroupAction  # noqa: E402
+from geomstats.geometry.lie_group import MatrixLieGroup  # noqa: E402
+from geomstats.geometry.special_euclidean import SpecialEuclidean as GeomstatsSpecialEuclidean  # noqa: E402
+from geomstats.geometry.special_orthogonal import SpecialOrthogonal as GeomstatsSpecialOrthogonal  # noqa: E402
+
+__all__ = [
+    "GeomstatsGroupAction",
+    "GeomstatsSpecialEuclidean",
+    "GeomstatsSpecialOrthogonal",
+    "MatrixLieGroup",
+]

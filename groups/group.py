@@ -1,0 +1,154 @@
+"""Lie groups: elements are tensors ``[..., *shape]``, the Lie algebra comes with one fixed basis."""
+
+from __future__ import annotations
+
+import abc
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from groups.errors import GroupError
+
+
+def element_dtype(like: Tensor, *, is_complex: bool) -> torch.dtype:
+    """Dtype of group elements that act on ``like``: its precision, complex only where the group is."""
+    double = like.dtype in (torch.float64, torch.complex128)
+    if is_complex:
+        return torch.complex128 if double else torch.complex64
+    if like.is_complex():
+        return torch.float64 if double else torch.float32
+    return like.dtype
+
+
+class Group(abc.ABC):
+    """A Lie group G, or a finite one (``dim == 0``), with its claims.
+
+    The basis e_a of the Lie algebra is *declared orthonormal*: it fixes the inner product in which orbit and stabiliser
+    volumes are measured. Classes choose it so that rotations have unit angle and translations unit length, and so that
+    the inner product is Ad-invariant wherever the group allows one.
+    """
+
+    @property
+    @abc.abstractmethod
+    def dim(self) -> int:
+        """Dimension of G as a real manifold."""
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one element."""
+
+    @property
+    @abc.abstractmethod
+    def is_complex(self) -> bool:
+        """Whether elements are complex tensors."""
+
+    @property
+    @abc.abstractmethod
+    def compact(self) -> bool:
+        """Claim: G is compact."""
+
+    @property
+    @abc.abstractmethod
+    def unimodular(self) -> bool:
+        """Claim: left and right Haar measures agree, tr ad = 0."""
+
+    @property
+    @abc.abstractmethod
+    def connected(self) -> bool:
+        """Claim: G is connected, so that exponentials of the Lie algebra generate it."""
+
+    @property
+    def finite(self) -> bool:
+        """Claim: G is finite."""
+        return self.dim == 0
+
+    @property
+    @abc.abstractmethod
+    def basis(self) -> Tensor:
+        """Basis e_a of the Lie algebra as tangent vectors at the identity, double precision, ``[dim, *shape]``."""
+
+    @abc.abstractmethod
+    def identity(self, like: Tensor) -> Tensor:
+        """The identity, shape ``shape``, with the precision and device of ``like``."""
+
+    @abc.abstractmethod
+    def compose(self, first: Tensor, second: Tensor) -> Tensor:
+        """The product g h of g = ``first`` and h = ``second``."""
+
+    @abc.abstractmethod
+    def inverse(self, element: Tensor) -> Tensor:
+        """The inverse of ``element``."""
+
+    @abc.abstractmethod
+    def exp(self, coordinates: Tensor) -> Tensor:
+        """exp(sum_a c_a e_a) for real coordinates ``[..., dim]``."""
+
+    @abc.abstractmethod
+    def bracket(self, first: Tensor, second: Tensor) -> Tensor:
+        """Lie bracket of tangent vectors at the identity."""
+
+    @abc.abstractmethod
+    def coordinates(self, algebra_element: Tensor) -> Tensor:
+        """Coordinates ``[..., dim]`` of tangent vectors at the identity in the basis."""
+
+    @abc.abstractmethod
+    def random(self, batch_shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
+        """Random elements: Haar distributed for a compact group, else of unit spread around the identity."""
+
+    def basis_like(self, like: Tensor) -> Tensor:
+        """The basis with the precision and device of ``like``."""
+        return self.basis.to(dtype=element_dtype(like, is_complex=self.is_complex), device=like.device)
+
+    @cached_property
+    def structure_constants(self) -> Tensor:
+        """c_abk with [e_a, e_b] = sum_k c_abk e_k, float64, shape ``[dim, dim, dim]``."""
+        return self.coordinates(self.bracket(self.basis[:, None], self.basis[None, :]))
+
+    @cached_property
+    def stabilizer_form(self) -> Tensor:
+        """An Ad-invariant quadratic form that is positive on every compact subalgebra, ``[dim, dim]``, float64.
+
+        Minus the Killing form, plus the projection on the centre of the Lie algebra, on which that form vanishes. The
+        volume of a stabiliser measured in it is the same along an orbit.
+        """
+        constants = self.structure_constants
+        if not self.dim:
+            return constants.new_zeros(0, 0)
+        killing = torch.einsum("bak,cka->bc", constants, constants)
+        values, vectors = torch.linalg.eigh(torch.einsum("abk,cbk->ac", constants, constants))
+        central = vectors * (values <= 1e-12 * values.max().clamp_min(1.0))
+        return central @ central.T - killing
+
+
+class MatrixGroup(Group):
+    """A closed group of invertible matrices."""
+
+    @override
+    def identity(self, like: Tensor) -> Tensor:
+        dtype = element_dtype(like, is_complex=self.is_complex)
+        return torch.eye(self.shape[0], dtype=dtype, device=like.device)
+
+    @override
+    def compose(self, first: Tensor, second: Tensor) -> Tensor:
+        return first @ second
+
+    @override
+    def exp(self, coordinates: Tensor) -> Tensor:
+        if coordinates.shape[-1:] != (self.dim,):
+            raise GroupError(f"{self!r} takes coordinates [..., {self.dim}], got {tuple(coordinates.shape)}")
+        basis = self.basis_like(coordinates)
+        return torch.matrix_exp(torch.einsum("...a,aij->...ij", coordinates.to(basis.dtype), basis))
+
+    @override
+    def bracket(self, first: Tensor, second: Tensor) -> Tensor:
+        return first @ second - second @ first
+
+    @override
+    def coordinates(self, algebra_element: Tensor) -> Tensor:
+        basis = self.basis_like(algebra_element)
+        overlap = torch.einsum("aij,bij->ab", basis.conj(), basis).real
+        moments = torch.einsum("aij,...ij->...a", basis.conj(), algebra_element).real
+        return torch.linalg.solve(overlap, moments.unsqueeze(-1)).squeeze(-1)

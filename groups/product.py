@@ -1,0 +1,130 @@
+"""Direct products."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import final
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from groups.group import Group, element_dtype
+
+
+@final
+class DirectProduct(Group):
+    """G_1 x ... x G_k; an element is the concatenation of the flattened factors, shape ``[..., total]``.
+
+    The factors are orthogonal to each other in the Lie algebra. Where one factor is complex, all are stored complex.
+
+    Args:
+        factors: the groups, at least one.
+    """
+
+    def __init__(self, *factors: Group) -> None:
+        self.factors = factors
+
+    def __repr__(self) -> str:
+        return f"DirectProduct({', '.join(map(repr, self.factors))})"
+
+    @property
+    @override
+    def dim(self) -> int:
+        return sum(factor.dim for factor in self.factors)
+
+    @property
+    @override
+    def shape(self) -> tuple[int, ...]:
+        return (sum(self._sizes),)
+
+    @property
+    def _sizes(self) -> list[int]:
+        return [math.prod(factor.shape) for factor in self.factors]
+
+    @property
+    @override
+    def is_complex(self) -> bool:
+        return any(factor.is_complex for factor in self.factors)
+
+    @property
+    @override
+    def compact(self) -> bool:
+        return all(factor.compact for factor in self.factors)
+
+    @property
+    @override
+    def unimodular(self) -> bool:
+        return all(factor.unimodular for factor in self.factors)
+
+    @property
+    @override
+    def connected(self) -> bool:
+        return all(factor.connected for factor in self.factors)
+
+    def split(self, element: Tensor) -> list[Tensor]:
+        """The factors of an element, each of its own group's shape and kind."""
+        parts = []
+        for factor, flat in zip(self.factors, element.split(self._sizes, -1), strict=True):
+            part = flat.reshape(*flat.shape[:-1], *factor.shape)
+            parts.append(part if factor.is_complex or not part.is_complex() else part.real)
+        return parts
+
+    def join(self, parts: list[Tensor]) -> Tensor:
+        """Inverse of :meth:`split`; batch shapes are broadcast."""
+        lead = [
+            part.shape[: part.ndim - len(factor.shape)]
+            for part, factor in zip(parts, self.factors, strict=True)
+        ]
+        batch = torch.broadcast_shapes(*lead)
+        flat = [
+            part.reshape(*shape, size).expand(*batch, size)
+            for part, shape, size in zip(parts, lead, self._sizes, strict=True)
+        ]
+        dtype = element_dtype(flat[0], is_complex=self.is_complex)
+        return torch.cat([part.to(dtype) for part in flat], -1)
+
+    @cached_property
+    @override
+    def basis(self) -> Tensor:
+        blocks = []
+        for number, factor in enumerate(self.factors):
+            rows = [
+                (f.basis if k == number else torch.zeros(factor.dim, *f.shape, dtype=f.basis.dtype))
+                for k, f in enumerate(self.factors)
+            ]
+            blocks.append(self.join(rows))
+        return torch.cat(blocks, 0)
+
+    @override
+    def identity(self, like: Tensor) -> Tensor:
+        return self.join([factor.identity(like) for factor in self.factors])
+
+    @override
+    def compose(self, first: Tensor, second: Tensor) -> Tensor:
+        pairs = zip(self.factors, self.split(first), self.split(second), strict=True)
+        return self.join([factor.compose(g, h) for factor, g, h in pairs])
+
+    @override
+    def inverse(self, element: Tensor) -> Tensor:
+        return self.join([f.inverse(g) for f, g in zip(self.factors, self.split(element), strict=True)])
+
+    @override
+    def exp(self, coordinates: Tensor) -> Tensor:
+        parts = coordinates.split([factor.dim for factor in self.factors], -1)
+        return self.join([factor.exp(part) for factor, part in zip(self.factors, parts, strict=True)])
+
+    @override
+    def bracket(self, first: Tensor, second: Tensor) -> Tensor:
+        pairs = zip(self.factors, self.split(first), self.split(second), strict=True)
+        return self.join([factor.bracket(a, b) for factor, a, b in pairs])
+
+    @override
+    def coordinates(self, algebra_element: Tensor) -> Tensor:
+        parts = zip(self.factors, self.split(algebra_element), strict=True)
+        return torch.cat([factor.coordinates(part) for factor, part in parts], -1)
+
+    @override
+    def random(self, batch_shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
+        return self.join([factor.random(batch_shape, generator, like) for factor in self.factors])

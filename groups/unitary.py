@@ -1,0 +1,95 @@
+"""Unitary matrices, phases among them."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import final
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from groups.errors import GroupError
+from groups.group import MatrixGroup, element_dtype
+
+
+@final
+class Unitary(MatrixGroup):
+    """U(n), complex unitary matrices ``[..., n, n]``; U(1) = Unitary(1) are the phases.
+
+    The basis is orthonormal for Re tr(A^* B), which is Ad-invariant: i E_kk, then (E_jk - E_kj) / sqrt 2 and
+    i (E_jk + E_kj) / sqrt 2 for j < k.
+
+    Args:
+        n: at least 1.
+    """
+
+    def __init__(self, n: int) -> None:
+        if n < 1:
+            raise GroupError(f"U(n) needs n >= 1, got {n}")
+        self.n = n
+
+    def __repr__(self) -> str:
+        return f"Unitary({self.n})"
+
+    @property
+    @override
+    def dim(self) -> int:
+        return self.n**2
+
+    @property
+    @override
+    def shape(self) -> tuple[int, ...]:
+        return (self.n, self.n)
+
+    @property
+    @override
+    def is_complex(self) -> bool:
+        return True
+
+    @property
+    @override
+    def compact(self) -> bool:
+        return True
+
+    @property
+    @override
+    def unimodular(self) -> bool:
+        return True
+
+    @property
+    @override
+    def connected(self) -> bool:
+        return True
+
+    @cached_property
+    @override
+    def basis(self) -> Tensor:
+        basis = torch.zeros(self.dim, self.n, self.n, dtype=torch.complex128)
+        for k in range(self.n):
+            basis[k, k, k] = 1j
+        number = self.n
+        for j in range(self.n):
+            for k in range(j + 1, self.n):
+                basis[number, j, k], basis[number, k, j] = math.sqrt(0.5), -math.sqrt(0.5)
+                basis[number + 1, j, k] = basis[number + 1, k, j] = 1j * math.sqrt(0.5)
+                number += 2
+        return basis
+
+    @property
+    def log_haar_volume(self) -> float:
+        """Log volume in the metric Re tr(A^* B): prod_k 2^(k-1) vol(S^(2k-1)), vol(S^(2k-1)) = 2 pi^k / (k-1)!."""
+        return sum(k * math.log(2.0) + k * math.log(math.pi) - math.lgamma(k) for k in range(1, self.n + 1))
+
+    @override
+    def inverse(self, element: Tensor) -> Tensor:
+        return element.mH
+
+    @override
+    def random(self, batch_shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
+        gaussian = torch.randn(*batch_shape, *self.shape, generator=generator, dtype=torch.complex128)
+        q, r = torch.linalg.qr(gaussian)
+        phases = torch.diagonal(r, dim1=-2, dim2=-1)
+        element = q * (phases / phases.abs()).unsqueeze(-2)
+        return element.to(dtype=element_dtype(like, is_complex=True), device=like.device)

@@ -1,0 +1,55 @@
+"""Riemannian submersions and quotients by group actions, derived from the action alone."""
+
+from quotient.brownian import BrownianMotion, IntrinsicBrownianMotion, Path, ProjectedBrownianMotion
+from quotient.curvature import (
+    mean_curvature_from_log_volume,
+    mean_curvature_from_projector,
+    mean_curvature_from_second_fundamental_form,
+)
+from quotient.errors import ClaimError, GeometryError, PointShapeError
+from quotient.group_quotient import GroupQuotient
+from quotient.lift import AlwaysLifted, SmallOrbitRule, UnprojectedNearSmallOrbits, lifted_step
+from quotient.map_submersion import MapSubmersion
+from quotient.noise import CounterNoise, GeneratorNoise, NoiseSource
+from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace, Stratum
+from quotient.score import project_score, quotient_score, total_score
+from quotient.shape_space import ShapeSpace
+from quotient.spaces import ComplexEuclidean, Euclidean, FlatSpace, Matrices, PointClouds, TotalSpace
+from quotient.submersion import RiemannianSubmersion
+
+__all__ = [
+    "Alignment",
+    "AlignmentKind",
+    "AlwaysLifted",
+    "BrownianMotion",
+    "ClaimError",
+    "ComplexEuclidean",
+    "CounterNoise",
+    "Euclidean",
+    "FlatSpace",
+    "GeneratorNoise",
+    "GeometryError",
+    "GroupQuotient",
+    "IntrinsicBrownianMotion",
+    "MapSubmersion",
+    "Matrices",
+    "NoiseSource",
+    "OrbitSpace",
+    "Path",
+    "PointClouds",
+    "PointShapeError",
+    "ProjectedBrownianMotion",
+    "RiemannianSubmersion",
+    "ShapeSpace",
+    "SmallOrbitRule",
+    "Stratum",
+    "TotalSpace",
+    "UnprojectedNearSmallOrbits",
+    "lifted_step",
+    "mean_curvature_from_log_volume",
+    "mean_curvature_from_projector",
+    "mean_curvature_from_second_fundamental_form",
+    "project_score",
+    "quotient_score",
+    "total_score",
+]

@@ -1,0 +1,97 @@
+"""One Euler-Maruyama step of the horizontal lift, and what to do where orbits are small."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from quotient.orbit_space import OrbitSpace
+
+
+class SmallOrbitRule(abc.ABC):
+    """Which points of a batch take the unprojected step.
+
+    Both the lifted step, P b dt - (sigma^2 / 2) H dt + sigma P dw, and the unprojected step, b dt + sigma dw, have the
+    same generator on Q (docs/theory/singular-orbits.md), so they may be mixed freely; only the first one divides by
+    the size of the orbit.
+    """
+
+    @abc.abstractmethod
+    def unprojected(self, strength: Tensor) -> Tensor:
+        """Boolean mask from the strength h sigma^2 |H|^2 of each point, shape ``[...]``."""
+
+
+@final
+@dataclass(frozen=True)
+class UnprojectedNearSmallOrbits(SmallOrbitRule):
+    """Take the unprojected step wherever h sigma^2 |H|^2 > threshold.
+
+    |H| is of the order of one over the size of the orbit, so the rule reads: where one step of noise is not small
+    against the orbit.
+
+    Attributes:
+        threshold: dimensionless, positive.
+    """
+
+    threshold: float = 0.05
+
+    @override
+    def unprojected(self, strength: Tensor) -> Tensor:
+        return ~(strength <= self.threshold)
+
+
+@final
+@dataclass(frozen=True)
+class AlwaysLifted(SmallOrbitRule):
+    """Take the lifted step everywhere: plain Euler-Maruyama.
+
+    Its moments are infinite where singular orbits have codimension 2 (a plane modulo rotations, three particles).
+    """
+
+    @override
+    def unprojected(self, strength: Tensor) -> Tensor:
+        return torch.zeros_like(strength, dtype=torch.bool)
+
+
+def lifted_step(
+    quotient: OrbitSpace,
+    point: Tensor,
+    *,
+    drift: Tensor,
+    sigma: Tensor,
+    step: Tensor,
+    normal: Tensor,
+    rule: SmallOrbitRule,
+    curvature_drift: float = 1.0,
+) -> Tensor:
+    """One step of dx = (P b - c (sigma^2 / 2) H) dt + sigma P dw on a flat total space [Xu2026].
+
+    Args:
+        quotient: Q = M/G with flat M.
+        point: x, shape ``[..., *point_shape]``.
+        drift: b, same shape.
+        sigma: noise amplitude, scalar tensor.
+        step: h, scalar tensor.
+        normal: standard normal noise of the shape of the point.
+        rule: what to do near small orbits.
+        curvature_drift: c; 1 is exact, other values exist to show what they do (0 drops the term, -1 flips its sign).
+
+    Returns:
+        The next point. Points whose step is unprojected are centred again (:meth:`OrbitSpace.center`).
+    """
+    space = quotient.total_space
+    noise = space.to_tangent(normal, point)
+    curvature = quotient.mean_curvature(point)
+    strength = step * sigma**2 * space.inner_product(curvature, curvature, point)
+    free = drift * step + noise * (sigma * step.sqrt())
+    lifted = (
+        quotient.horizontal_projection(free, point) - (0.5 * curvature_drift * step * sigma**2) * curvature
+    )
+    loose = rule.unprojected(strength)
+    loose = loose.reshape(loose.shape + (1,) * len(space.shape))
+    return torch.where(loose, quotient.center(point + space.to_tangent(free, point)), point + lifted)

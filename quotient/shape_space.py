@@ -1,0 +1,173 @@
+"""Size-and-shape space R^{N x d} / SE(d): clouds of points modulo rigid motions, in closed form."""
+
+from __future__ import annotations
+
+import math
+from typing import final
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from groups import SpecialOrthogonal
+from groups.kabsch import superpose
+from quotient._frame import Frame, log_pseudo_volume, orthonormal_frame, project
+from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace
+from quotient.spaces import PointClouds
+from quotient.submersion import resolution, upcast
+
+
+@final
+class ShapeSpace(OrbitSpace):
+    """Q = R^{N x d} / SE(d), points ``[..., n_points, d]``, rigid motions x -> x R^T + t.
+
+    With x centred and K the Gram matrix of the rotations e_a, K_ab = <x e_a^T, x e_b^T>, the horizontal projection is
+
+        P v = v - mean(v) - sum_ab (x e_a^T) (K^-1)_ab <x e_b^T, v>
+
+    and the mean curvature H = P(x sum_ab (K^-1)_ab e_a e_b); in three dimensions K is the inertia tensor and
+    H_i = -(tr(K^-1) 1 - K^-1) x_i [Xu2026]. Both are taken in stages, translations first, from orthonormalised
+    generators, which keeps them exact at large centroid offsets and defines them on collinear, coincident and
+    single points (only the rotations that move the cloud are removed).
+
+    Formed in float64 and returned in the dtype of the arguments. Cost O(n_points). Reflections are not divided out.
+
+    Args:
+        n_points: number of rows, padding included.
+        dim: d >= 1.
+        mask: True for real points, shape ``[..., n_points]``; None when all are real. Results on padded clouds equal
+            those on the clouds without padding, and vanish on padding.
+
+    Raises:
+        PointShapeError: for a mask or a point of the wrong shape or dtype.
+    """
+
+    def __init__(self, n_points: int, dim: int, *, mask: Tensor | None = None) -> None:
+        self._space = PointClouds(n_points, dim, mask=mask)
+        self._dim = dim
+        self._rotation_group = SpecialOrthogonal(dim)
+
+    def __repr__(self) -> str:
+        return f"ShapeSpace({self._space!r})"
+
+    @property
+    @override
+    def total_space(self) -> PointClouds:
+        return self._space
+
+    @property
+    @override
+    def principal_orbit_dimension(self) -> int:
+        """Orbit dimension of clouds with at least d real points; smaller clouds have smaller orbits everywhere."""
+        return self._rotations + self._dim
+
+    @property
+    def _rotations(self) -> int:
+        return self._dim * (self._dim - 1) // 2
+
+    def _centered(self, base_point: Tensor) -> Tensor:
+        self._space.check_point(base_point)
+        return self._space.center(upcast(base_point))
+
+    def _basis(self, like: Tensor) -> Tensor:
+        return self._rotation_group.basis_like(like)
+
+    def _turns(self, centered: Tensor) -> Tensor:
+        """Rotation generators x e_a^T of centred clouds, shape ``[..., a, n_points, d]``."""
+        return torch.einsum("...nj,aij->...ani", centered, self._basis(centered))
+
+    def _inner(self, first: Tensor, second: Tensor) -> Tensor:
+        return (first * second).sum((-2, -1))
+
+    def _frame(self, base_point: Tensor, centered: Tensor) -> Frame:
+        turns = self._turns(centered)
+        reach = self._space.keep(upcast(base_point)).detach().abs().amax((-2, -1))
+        noise = reach * (2.0 * self._space.count(centered)).sqrt()
+        return orthonormal_frame(
+            turns, self._inner, noise.unsqueeze(-1).expand(turns.shape[:-2]), resolution(base_point)
+        )
+
+    @override
+    def vertical_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
+        tangent = self._space.keep(upcast(tangent_vec))
+        return (tangent - self._horizontal(tangent, base_point)).to(
+            torch.result_type(tangent_vec, base_point)
+        )
+
+    @override
+    def horizontal_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
+        tangent = self._space.keep(upcast(tangent_vec))
+        return self._horizontal(tangent, base_point).to(torch.result_type(tangent_vec, base_point))
+
+    def _horizontal(self, tangent: Tensor, base_point: Tensor) -> Tensor:
+        self._space.check_point(tangent)
+        centered = self._centered(base_point)
+        if not self._rotations:
+            return self._space.center(tangent)
+        moved = self._space.center(tangent)
+        return moved - project(self._frame(base_point, centered), moved, self._inner)
+
+    @override
+    def generators(self, base_point: Tensor) -> Tensor:
+        """Rotations about the origin (the basis of ``SpecialOrthogonal(d)``), then translations along the axes."""
+        self._space.check_point(base_point)
+        point = self._space.keep(upcast(base_point))
+        shifts = torch.eye(self._dim, dtype=point.dtype, device=point.device).unsqueeze(-2)
+        shifts = shifts.expand(*point.shape[:-2], self._dim, *point.shape[-2:])
+        keep = shifts if self._space.mask is None else shifts * self._space.mask[..., None, :, None]
+        turns = self._turns(point)
+        batch = torch.broadcast_shapes(turns.shape[:-3], keep.shape[:-3])
+        parts = [part.expand(*batch, *part.shape[-3:]) for part in (turns, keep)]
+        return torch.cat(parts, -3).to(base_point.dtype)
+
+    @override
+    def gram(self, base_point: Tensor) -> Tensor:
+        vectors = self.generators(upcast(base_point)).flatten(-2)
+        return (vectors @ vectors.mT).to(base_point.dtype)
+
+    @override
+    def orbit_dimension(self, base_point: Tensor) -> Tensor:
+        centered = self._centered(base_point)
+        shifts = torch.where(self._space.count(centered) > 0, self._dim, 0)
+        turns = self._frame(base_point, centered).rank if self._rotations else torch.zeros_like(shifts)
+        return (shifts + turns).expand(centered.shape[:-2])
+
+    @override
+    def log_orbit_volume(self, base_point: Tensor) -> Tensor:
+        """0.5 log det of the Gram matrix on regular clouds: 0.5 d log N + 0.5 sum_{i<j} log(c_i + c_j).
+
+        c are the eigenvalues of x^T x, x centred. On singular clouds pdet takes the place of det, and the volume of
+        the stabiliser SO(k) in the invariant form of its isotropy representation is divided out.
+        """
+        centered = self._centered(base_point)
+        shifts = 0.5 * self._dim * self._space.count(centered).clamp_min(1).log()
+        if not self._rotations:
+            return shifts.expand(centered.shape[:-2]).to(base_point.dtype)
+        frame = self._frame(base_point, centered)
+        turned = log_pseudo_volume(frame, self._turns(centered), self._inner)
+        # -Killing form of se(d) on a rotation of unit angle: 2 (d - 2) from so(d) and 2 from the translations
+        stabilizer = 0.5 * math.log(2.0 * (self._dim - 1)) * (self._rotations - frame.rank)
+        return (shifts + turned + stabilizer).to(base_point.dtype)
+
+    @override
+    def mean_curvature(self, base_point: Tensor) -> Tensor:
+        centered = self._centered(base_point)
+        if not self._rotations:
+            return torch.zeros_like(base_point)
+        frame = self._frame(base_point, centered)
+        squares = torch.einsum("...ia,ajk->...ijk", frame.coefficients, self._basis(centered))
+        bent = centered @ (squares @ squares).sum(-3)
+        return (bent - project(frame, bent, self._inner)).to(base_point.dtype)
+
+    @override
+    def center(self, point: Tensor) -> Tensor:
+        """Subtract the centroid of the real points; rotations have a finite volume and are left alone."""
+        return self._centered(point).to(point.dtype)
+
+    @override
+    def align(self, point: Tensor, base_point: Tensor) -> Alignment:
+        """The nearest point of the orbit of ``point`` to ``base_point``, by centring and a proper Kabsch rotation."""
+        target = self._centered(base_point)
+        rotated = superpose(self._centered(point), target, self._basis(target))
+        placed = self._space.keep(rotated + self._space.centroid(upcast(base_point)))
+        return Alignment(point=placed.to(torch.result_type(point, base_point)), kind=AlignmentKind.GLOBAL)

@@ -1,0 +1,140 @@
+from pathlib import Path
+from typing import Any, final
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from torch import Tensor, nn
+
+from diffusion import Equivariant, GaussianPrior, Interpolant, LinearSchedule, OrbitAligned, Quotient
+from diffusion.training import AbstractBatches, OptimizerConfig, QuotientTrainingModule, TrainingBatch
+from quotient import ShapeSpace
+from quotient.noise import CounterNoise
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
+    pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
+]
+
+N_POINTS = 5
+
+
+def space(_condition: Any) -> ShapeSpace:
+    return ShapeSpace(N_POINTS, 3)
+
+
+@final
+class Clouds(AbstractBatches):
+    """Random clouds, a pure function of the step."""
+
+    def __init__(self, size: int = 6) -> None:
+        self.size = size
+
+    def at(self, step: int, *, rank: int = 0, world_size: int = 1) -> TrainingBatch:
+        generator = torch.Generator().manual_seed(step * world_size + rank)
+        points = torch.randn(self.size, N_POINTS, 3, generator=generator)
+        return TrainingBatch(
+            points=points - points.mean(1, keepdim=True),
+            t=torch.rand(self.size, generator=generator),
+            seeds=torch.randint(2**40, (self.size,), generator=generator),
+        )
+
+
+@final
+class Field(nn.Module):
+    """A small network of flattened coordinates and time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(N_POINTS * 3 + 1, 24), nn.SiLU(), nn.Linear(24, N_POINTS * 3))
+
+    def forward(self, x: Tensor, t: Tensor, _condition: Any) -> Tensor:
+        return self.layers(torch.cat([x.flatten(1), t[:, None]], dim=1)).reshape(x.shape)
+
+
+def make_module(*, steps: int = 8, treatment: Quotient | Equivariant | None = None) -> QuotientTrainingModule:
+    torch.manual_seed(0)
+    return QuotientTrainingModule(
+        network=Field(),
+        interpolant=Interpolant(LinearSchedule(), GaussianPrior(), OrbitAligned()),
+        treatment=treatment or Quotient(),
+        quotient=space,
+        optimizer=OptimizerConfig(max_steps=steps, warmup_steps=2, learning_rate=1e-2),
+        train_batches=Clouds(),
+        validation_batches=[Clouds().at(10**6)],
+    )
+
+
+def make_trainer(folder: Path, *, stop: int) -> Trainer:
+    return Trainer(
+        max_steps=stop,
+        accelerator="cpu",
+        logger=False,
+        callbacks=[
+            EMAWeightAveraging(decay=0.9),
+            ModelCheckpoint(folder, filename="{step}", every_n_train_steps=3, save_top_k=-1, save_on_train_epoch_end=False),
+        ],
+        gradient_clip_val=1.0,
+        val_check_interval=2,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
+
+
+def test_a_resumed_run_is_bit_identical_to_an_uninterrupted_one(tmp_path: Path) -> None:
+    whole = make_module()
+    make_trainer(tmp_path / "whole", stop=8).fit(whole)
+    broken = make_module()
+    make_trainer(tmp_path / "broken", stop=5).fit(broken)
+    again = make_module()
+    last = tmp_path / "broken" / "step=3.ckpt"
+    assert last.is_file()
+    trainer = make_trainer(tmp_path / "broken", stop=8)
+    trainer.fit(again, ckpt_path=last, weights_only=False)
+    assert trainer.global_step == 8
+    wanted, got = whole.network.state_dict(), again.network.state_dict()
+    assert all(torch.equal(got[name], wanted[name]) for name in wanted)
+    assert any(not torch.equal(broken.network.state_dict()[name], wanted[name]) for name in wanted)
+    one, other = (torch.load(tmp_path / kind / "step=6.ckpt", weights_only=False) for kind in ("whole", "broken"))
+    for part in ("state_dict", "current_model_state"):
+        assert all(torch.equal(one[part][name], other[part][name]) for name in one[part])
+
+
+def test_the_loss_is_that_of_the_treatment_on_the_interpolant() -> None:
+    batch = Clouds().at(4)
+    sample = Interpolant(LinearSchedule(), GaussianPrior(), OrbitAligned()).sample(
+        space(None), batch.points, batch.t, CounterNoise(batch.seeds)
+    )
+    for treatment in (Quotient(), Equivariant()):
+        module = make_module(treatment=treatment)
+        residual = module.network(sample.x_t, sample.t, None) - sample.velocity
+        if isinstance(treatment, Quotient):
+            residual = space(None).horizontal_projection(residual, sample.x_t)
+        expected = residual.square().sum(-1).mean(-1)
+        torch.testing.assert_close(module.losses(batch), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_training_lowers_the_loss(tmp_path: Path) -> None:
+    module = make_module(steps=150)
+    fixed = Clouds(size=256).at(10**6)
+    before = module.losses(fixed).mean().item()
+    make_trainer(tmp_path, stop=150).fit(module)
+    assert module.losses(fixed).mean().item() < 0.8 * before
+
+
+def test_processes_get_different_batches() -> None:
+    points = [Clouds().at(3, rank=rank, world_size=2).points for rank in (0, 1)]
+    assert not torch.equal(points[0], points[1])
+
+
+def test_the_learning_rate_warms_up_and_decays_to_its_floor() -> None:
+    config = OptimizerConfig(max_steps=100, warmup_steps=10, final_fraction=0.05)
+    factors = [config.factor(step) for step in range(101)]
+    assert factors[0] == pytest.approx(0.1)
+    assert max(factors) == factors[9] == pytest.approx(1.0)
+    assert factors[55] == pytest.approx(0.525)
+    assert factors[100] == pytest.approx(0.05)
+    assert all(a >= b for a, b in zip(factors[10:], factors[11:], strict=False))
