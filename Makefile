@@ -4,13 +4,13 @@ VENV   ?= .venv
 JOBS   ?= 2
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
-FLOORS := groups quotient diffusion applications
 
-.PHONY: help demo test check lint types contracts tests format clean
+.PHONY: help demo test docs check lint types contracts tests format clean
 
 help:
 	@echo "make demo    create $(VENV), install, generate conformers of a few drugs"
 	@echo "make test    create $(VENV), install the tested set, run lint, types, import contracts and all tests"
+	@echo "make docs    build the documentation into build/site, broken links are errors"
 	@echo "make format  let ruff rewrite the sources"
 	@echo "make clean   remove environments, caches and build products"
 
@@ -19,6 +19,9 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	$(MAKE) check
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/mkdocs build --strict --quiet
 
 # The parts of `make test`, in an environment that is there already.
 check: lint types contracts tests
@@ -54,5 +57,9 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
-	$(PIP) install -c constraints.txt -e '.[test]'
+	$(PIP) install -c constraints.txt -e '.[test,protein,evaluation]'
+	@touch $@
+
+$(VENV)/.installed-docs: $(BIN)/python pyproject.toml constraints.txt
+	$(PIP) install -c constraints.txt -e '.[docs]'
 	@touch $@

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from applications.molecular.readback import GeneratedSet
 
 
-class FailuresName(str, Enum):
+class FailuresName(StrEnum):
     """Spelling of `Failures` on the command line."""
 
     zero = "zero"
     skip = "skip"
 
 
-class BaselineName(str, Enum):
+class BaselineName(StrEnum):
     """Which baselines are computed."""
 
     etkdg = "etkdg"
@@ -32,11 +32,13 @@ class BaselineName(str, Enum):
 
 def evaluate(
     generated: Annotated[Path, typer.Argument(help="SDF of `generate`; its .csv and .json are read too.")],
+    *,
     ref: Annotated[Path, typer.Option("--ref", help="Prepared data folder with the references.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the report.")],
     split: Annotated[str, typer.Option(help="Split of the references, or `all`.")] = "test",
     threshold: Annotated[
-        list[float] | None, typer.Option(help="RMSD threshold in Å; repeat for several. Default 0.5 and 0.75.")
+        list[float] | None,
+        typer.Option(help="RMSD threshold in Å; repeat for several. Default 0.5 and 0.75."),
     ] = None,
     k_rule: Annotated[float, typer.Option(min=0.01, help="Generated conformers used per reference.")] = 2.0,
     failures: Annotated[

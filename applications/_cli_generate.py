@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from applications.molecular.output import Progress
 
 
-class SamplerName(str, Enum):
+class SamplerName(StrEnum):
     """Spelling of `SamplerKind` on the command line."""
 
     ode = "ode"
     sde = "sde"
 
 
-class StereoName(str, Enum):
+class StereoName(StrEnum):
     """Spelling of `StereoPolicy` on the command line."""
 
     resample = "resample"
@@ -31,7 +31,7 @@ class StereoName(str, Enum):
     off = "off"
 
 
-class RelaxName(str, Enum):
+class RelaxName(StrEnum):
     """Spelling of `Relaxation` on the command line."""
 
     none = "none"
@@ -51,19 +51,23 @@ def generate(
     molecules: Annotated[
         list[str], typer.Argument(help="SMILES, files of `SMILES name` lines, prepared data folders, or -.")
     ],
+    *,
     output: Annotated[Path, typer.Option("--output", "-o", help="SDF; a .csv and a .json go beside it.")],
     n: Annotated[int, typer.Option("-n", min=1, help="Conformers per molecule.")] = 10,
     model: Model = None,
     steps: Steps = 50,
     sampler: Annotated[SamplerName, typer.Option(help="Process to simulate.")] = SamplerName.ode,
-    noise_scale: Annotated[float, typer.Option(min=0.0, help="Of the SDE; 1 is exact, less is sharper.")] = 1.0,
+    noise_scale: Annotated[
+        float, typer.Option(min=0.0, help="Of the SDE; 1 is exact, less is sharper.")
+    ] = 1.0,
     seed: Seed = 0,
     stereo: Annotated[
         StereoName, typer.Option(help="Wrong stereochemistry: sample again, report, or keep.")
     ] = StereoName.resample,
     attempts: Annotated[int, typer.Option(min=1, help="Samples per conformer with --stereo resample.")] = 5,
     relax: Annotated[
-        RelaxName, typer.Option(help="MMFF94s afterwards: nothing, only hydrogens that were placed, all atoms.")
+        RelaxName,
+        typer.Option(help="MMFF94s afterwards: nothing, only hydrogens that were placed, all atoms."),
     ] = RelaxName.hydrogens,
     split: Annotated[str, typer.Option(help="Split used of a data folder.")] = "test",
     batch_size: Annotated[int, typer.Option(min=1, help="Conformers per evaluation of the network.")] = 64,
@@ -109,9 +113,10 @@ def generate(
 
 
 def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the SDF, tables and picture.")] = Path(
-        "quotient-demo"
-    ),
+    *,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the SDF, tables and picture.")
+    ] = Path("quotient-demo"),
     n: Annotated[int, typer.Option("-n", min=1, help="Conformers per drug.")] = 5,
     model: Model = None,
     steps: Steps = 50,
@@ -141,7 +146,11 @@ def _print_demo(report: DemoReport) -> None:
     typer.echo(("{:16s}" + "{:>14s}" * 6).format(*header))
     for line in report.lines:
         busted = "not installed" if line.posebusters_ok is None else f"{line.posebusters_ok}/{line.made}"
-        shares = (f"{line.made}/{line.requested}", f"{line.stereo_kept}/{line.made}", f"{line.geometry_ok}/{line.made}")
+        shares = (
+            f"{line.made}/{line.requested}",
+            f"{line.stereo_kept}/{line.made}",
+            f"{line.geometry_ok}/{line.made}",
+        )
         cells = (line.name, *shares, busted, f"{line.mean_rmsd:.2f} Å", f"{line.etkdg_rmsd:.2f} Å")
         typer.echo(("{:16s}" + "{:>14s}" * 6).format(*cells))
     typer.echo("RMSD: mean distance of heavy atoms to the nearest of 50 ETKDG + MMFF94s conformers.")

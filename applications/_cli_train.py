@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,28 +11,28 @@ import typer
 from applications._cli_shared import Device, expected_errors, progress_bar, use_threads
 
 
-class SymmetryName(str, Enum):
+class SymmetryName(StrEnum):
     """Spelling of `Symmetry` on the command line."""
 
     quotient = "quotient"
     equivariant = "equivariant"
 
 
-class CouplingName(str, Enum):
+class CouplingName(StrEnum):
     """Spelling of `Coupling` on the command line."""
 
     independent = "independent"
     orbit_aligned = "orbit-aligned"
 
 
-class NetworkName(str, Enum):
+class NetworkName(StrEnum):
     """Spelling of `NetworkKind` on the command line."""
 
     equivariant = "equivariant"
     plain = "plain"
 
 
-class HydrogensName(str, Enum):
+class HydrogensName(StrEnum):
     """Spelling of `Hydrogens` on the command line."""
 
     placed = "placed"
@@ -41,6 +41,7 @@ class HydrogensName(str, Enum):
 
 def train(
     data: Annotated[Path, typer.Argument(help="Data folder made by `quotient molecules prepare`.")],
+    *,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.")],
     symmetry: Annotated[
         SymmetryName, typer.Option(help="What the loss does with motions along the orbit.")

@@ -1,6 +1,7 @@
 """The `quotient` command. Nothing heavy is imported before a command needs it.
 
-Exit codes: 0 all done; 1 nothing done, bad input, or failures under --strict; 2 wrong usage; 3 some items failed.
+Exit codes: 0 all done; 1 nothing done, bad input, or failures under --strict; 2 wrong usage; 3 some items
+failed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Training of any network on any quotient: one Lightning module, and batches that are pure functions of the step."""
+"""Training of any network on any quotient: a Lightning module, and batches that are functions of the step."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, final
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from quotient.noise import CounterNoise
 
 if TYPE_CHECKING:
     from diffusion import Interpolant
     from diffusion.treatments import Treatment
-    from quotient.submersion import RiemannianSubmersion
+    from quotient import OrbitSpace
 
 
 @final
@@ -52,8 +52,9 @@ class TrainingBatch:
 class AbstractBatches(ABC):
     """A stream of batches indexed by the step.
 
-    Because batch k is a function of k (and of a seed fixed at construction), a run that is killed and resumed sees
-    the batches of an uninterrupted one. Under distributed training each process gets the part of its rank.
+    Because batch k is a function of k (and of a seed fixed at construction), a run that is killed and resumed
+    sees the batches of an uninterrupted one. Under distributed training each process gets the part of its
+    rank.
     """
 
     @abstractmethod
@@ -116,11 +117,25 @@ class _StepIndexedStream(IterableDataset[TrainingBatch]):
 
 
 @final
+class _FixedBatches(Dataset[TrainingBatch]):
+    """A few batches, always the same."""
+
+    def __init__(self, batches: Sequence[TrainingBatch]) -> None:
+        self._batches = tuple(batches)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, index: int) -> TrainingBatch:
+        return self._batches[index]
+
+
+@final
 class QuotientTrainingModule(LightningModule):
     """Fit a velocity network under a symmetry treatment.
 
     At each step draw x_t on the interpolant of x1 = `batch.points` with the noise of `batch.seeds`, evaluate
-    `network(x_t, t, condition)` and minimise the mean over items of `treatment.loss(prediction, target, x_t, Q)`,
+    `network(x_t, t, condition)` and minimise the mean over items of `treatment.loss`,
     where the target is the conditional velocity of the interpolant. All randomness comes from the batch.
 
     Usage:
@@ -143,7 +158,7 @@ class QuotientTrainingModule(LightningModule):
         network: nn.Module,
         interpolant: Interpolant,
         treatment: Treatment,
-        quotient: Callable[[Any], RiemannianSubmersion],
+        quotient: Callable[[Any], OrbitSpace],
         optimizer: OptimizerConfig,
         train_batches: AbstractBatches,
         validation_batches: Sequence[TrainingBatch] = (),
@@ -168,7 +183,8 @@ class QuotientTrainingModule(LightningModule):
         """Mean loss of a batch, logged as `train_loss`."""
         loss = self.losses(batch).mean()
         self.log("train_loss", loss, prog_bar=True, batch_size=batch.points.shape[0])
-        self.log("learning_rate", self.optimizers().param_groups[0]["lr"], batch_size=1)  # type: ignore[union-attr]
+        factor = self._optimizer.factor(self.global_step)
+        self.log("learning_rate", self._optimizer.learning_rate * factor, batch_size=1)
         return loss
 
     def validation_step(self, batch: TrainingBatch, batch_idx: int) -> None:
@@ -188,7 +204,7 @@ class QuotientTrainingModule(LightningModule):
 
     def val_dataloader(self) -> DataLoader[TrainingBatch]:
         """The fixed validation batches."""
-        return DataLoader(self._validation_batches, batch_size=None)  # type: ignore[arg-type]
+        return DataLoader(_FixedBatches(self._validation_batches), batch_size=None, shuffle=False)
 
     def configure_optimizers(self) -> Any:
         """AdamW and its schedule, stepped with the optimiser."""

@@ -53,9 +53,18 @@ from geomstats.geometry.lie_group import MatrixLieGroup  # noqa: E402
 from geomstats.geometry.special_euclidean import SpecialEuclidean as GeomstatsSpecialEuclidean  # noqa: E402
 from geomstats.geometry.special_orthogonal import SpecialOrthogonal as GeomstatsSpecialOrthogonal  # noqa: E402
 
+
+def algebra_basis(group: MatrixLieGroup) -> torch.Tensor:
+    """Basis of geomstats' Lie algebra of a group, float64, ``[dim, n, n]``."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.sparse.SparseTensor", category=UserWarning)
+        return group.lie_algebra.basis.to(torch.float64)
+
+
 __all__ = [
     "GeomstatsGroupAction",
     "GeomstatsSpecialEuclidean",
     "GeomstatsSpecialOrthogonal",
     "MatrixLieGroup",
+    "algebra_basis",
 ]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from groups._geomstats import GeomstatsSpecialEuclidean
+from groups._geomstats import GeomstatsSpecialEuclidean, algebra_basis
 from groups.errors import GroupError
 from groups.group import Group, MatrixGroup, element_dtype
 from groups.orthogonal import SpecialOrthogonal
@@ -148,7 +148,7 @@ class SpecialEuclidean(MatrixGroup):
     def basis(self) -> Tensor:
         if self.n == 1:
             return torch.tensor([[[0.0, 1.0], [0.0, 0.0]]], dtype=torch.float64)
-        return self.geomstats.lie_algebra.basis.to(torch.float64)
+        return algebra_basis(self.geomstats)
 
     @cached_property
     def geomstats(self) -> GeomstatsSpecialEuclidean:

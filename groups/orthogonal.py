@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from groups._geomstats import GeomstatsSpecialOrthogonal
+from groups._geomstats import GeomstatsSpecialOrthogonal, algebra_basis
 from groups.errors import GroupError
 from groups.group import MatrixGroup, element_dtype
 
@@ -69,7 +69,7 @@ class SpecialOrthogonal(MatrixGroup):
     def basis(self) -> Tensor:
         if self.n == 1:
             return torch.zeros(0, 1, 1, dtype=torch.float64)
-        return self.geomstats.lie_algebra.basis.to(torch.float64)
+        return algebra_basis(self.geomstats)
 
     @cached_property
     def geomstats(self) -> GeomstatsSpecialOrthogonal:

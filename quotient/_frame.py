@@ -42,9 +42,9 @@ class Frame:
         return self.kept.sum(-1)
 
 
-def _expand(scalars: Tensor, vectors: Tensor) -> Tensor:
-    """Append point axes to ``scalars [..., m]`` so that they multiply ``vectors [..., m, *point_shape]``."""
-    return scalars.reshape(scalars.shape + (1,) * (vectors.ndim - scalars.ndim))
+def _expand(scalars: Tensor, point_axes: int) -> Tensor:
+    """Append point axes to ``scalars [..., m]`` so that they multiply ``[..., m, *point_shape]``."""
+    return scalars.reshape(scalars.shape + (1,) * point_axes)
 
 
 def orthonormal_frame(vectors: Tensor, inner: InnerProduct, noise: Tensor, resolution: float) -> Frame:
@@ -85,15 +85,15 @@ def orthonormal_frame(vectors: Tensor, inner: InnerProduct, noise: Tensor, resol
         t = coefficients.gather(-2, pivot.unsqueeze(-1).expand(*batch, 1, count))
         for u, row in zip(frame, rows, strict=True):
             overlap = inner(u, w)
-            w = w - _expand(overlap, w) * u
+            w = w - _expand(overlap, point_axes) * u
             t = t - overlap.unsqueeze(-1) * row
         square = inner(w, w)
         alive = square.detach().clamp_min(0).sqrt() > RANK_TOLERANCE * resolution * unit.gather(-1, pivot)
         length = torch.where(alive, square, torch.ones_like(square)).sqrt()
-        u = torch.where(_expand(alive, w), w / _expand(length, w), torch.zeros_like(w))
+        u = torch.where(_expand(alive, point_axes), w / _expand(length, point_axes), torch.zeros_like(w))
         row = torch.where(alive.unsqueeze(-1), t / length.unsqueeze(-1), torch.zeros_like(t))
         overlap = inner(u, residual)
-        residual = residual - _expand(overlap, residual) * u
+        residual = residual - _expand(overlap, point_axes) * u
         coefficients = coefficients - overlap.unsqueeze(-1) * row
         frame.append(u)
         rows.append(row)
@@ -112,9 +112,14 @@ def project(frame: Frame, vector: Tensor, inner: InnerProduct) -> Tensor:
     """Orthogonal projection ``sum_i u_i <u_i, v>`` of ``vector [..., *point_shape]`` on the span of the frame."""
     point_axes = frame.vectors.ndim - frame.kept.ndim
     lifted = vector.unsqueeze(-point_axes - 1)
-    once = (_expand(inner(frame.vectors, lifted), frame.vectors) * frame.vectors).sum(-point_axes - 1)
+    once = (_expand(inner(frame.vectors, lifted), point_axes) * frame.vectors).sum(-point_axes - 1)
     rest = (vector - once).unsqueeze(-point_axes - 1)
-    return once + (_expand(inner(frame.vectors, rest), frame.vectors) * frame.vectors).sum(-point_axes - 1)
+    return once + (_expand(inner(frame.vectors, rest), point_axes) * frame.vectors).sum(-point_axes - 1)
+
+
+def dot(first: Tensor, second: Tensor) -> Tensor:
+    """Inner product of real vectors over the last axis."""
+    return (first * second).sum(-1)
 
 
 def log_pseudo_volume(frame: Frame, vectors: Tensor, inner: InnerProduct) -> Tensor:
@@ -127,5 +132,5 @@ def log_pseudo_volume(frame: Frame, vectors: Tensor, inner: InnerProduct) -> Ten
     axis = -point_axes - 1
     components = inner(frame.vectors.unsqueeze(axis), vectors.unsqueeze(axis - 1))
     ones = torch.ones_like(components[..., 0])
-    rows = orthonormal_frame(components, lambda a, b: (a * b).sum(-1), ones, 0.0)
+    rows = orthonormal_frame(components, dot, ones, 0.0)
     return torch.where(frame.kept.all(-1), frame.log_residuals.sum(-1), rows.log_residuals.sum(-1))

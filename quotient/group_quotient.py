@@ -10,7 +10,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from groups import GroupAction
-from quotient._frame import Frame, InnerProduct, log_pseudo_volume, orthonormal_frame, project
+from quotient._frame import Frame, InnerProduct, dot, log_pseudo_volume, orthonormal_frame, project
 from quotient._generic_direction import rounding_noise
 from quotient.descent import align_by_descent
 from quotient.errors import ClaimError
@@ -135,12 +135,12 @@ class GroupQuotient(OrbitSpace):
         inner = self._inner_at(point.unsqueeze(-len(self._space.shape) - 1))
         moved = inner(frame.vectors.unsqueeze(axis), fields.unsqueeze(axis - 1))
         ones = torch.ones_like(moved[..., 0])
-        rows = orthonormal_frame(moved, lambda a, b: (a * b).sum(-1), ones, 0.0).vectors
+        rows = orthonormal_frame(moved, dot, ones, 0.0).vectors
         identity = torch.eye(rows.shape[-1], dtype=rows.dtype, device=rows.device)
-        fixed = identity - rows.mT @ rows
+        missing = torch.where(frame.kept.all(-1)[..., None, None], 0.0, identity - rows.mT @ rows)
+        fixed = orthonormal_frame(missing, dot, ones, resolution(rows))
         form = self.action.group.stabilizer_form.to(rows.device)
-        free = frame.kept.all(-1)
-        matrix = torch.where(free[..., None, None], identity, fixed @ form @ fixed + identity - fixed)
+        matrix = fixed.vectors @ form @ fixed.vectors.mT + torch.diag_embed((~fixed.kept).to(form.dtype))
         return 0.5 * torch.linalg.slogdet(matrix).logabsdet
 
     @override

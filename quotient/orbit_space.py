@@ -94,7 +94,7 @@ class OrbitSpace(RiemannianSubmersion):
 
         On a flat M this is the distance of Q where the alignment is global, and an upper bound where it is stationary.
         """
-        difference = self.align(point_a, point_b).point - point_b
+        difference = self.total_space.to_tangent(self.align(point_a, point_b).point - point_b, point_b)
         return self.total_space.norm(difference, point_b)
 
     def stratum(self, base_point: Tensor) -> Stratum:

@@ -146,7 +146,7 @@ class ShapeSpace(OrbitSpace):
         frame = self._frame(base_point, centered)
         turned = log_pseudo_volume(frame, self._turns(centered), self._inner)
         # -Killing form of se(d) on a rotation of unit angle: 2 (d - 2) from so(d) and 2 from the translations
-        stabilizer = 0.5 * math.log(2.0 * (self._dim - 1)) * (self._rotations - frame.rank)
+        stabilizer = 0.5 * math.log(2.0 * (self._dim - 1)) * (~frame.kept).to(turned.dtype).sum(-1)
         return (shifts + turned + stabilizer).to(base_point.dtype)
 
     @override

@@ -45,8 +45,11 @@ class RiemannianSubmersion(abc.ABC):
 
 
 def upcast(tensor: Tensor) -> Tensor:
-    """The same numbers in double precision, in which moments, Gram matrices and frames are formed."""
-    return tensor.to(torch.complex128 if tensor.is_complex() else torch.float64)
+    """The same numbers in double precision, in which moments, Gram matrices and frames are formed.
+
+    Contiguous, because forward differentiation writes into tangents and refuses expanded tensors.
+    """
+    return tensor.to(torch.complex128 if tensor.is_complex() else torch.float64).contiguous()
 
 
 def resolution(point: Tensor) -> float:

@@ -104,7 +104,7 @@ def load_model(path: Path | None = None, *, device: torch.device | str = "cpu") 
     spec = _read_spec(card, card_path)
     if card.get("sha256") != _digest(weights):
         raise CorruptModelError(
-            f"got weights {weights} that differ from the SHA-256 of their card; copy or export both files again"
+            f"got weights {weights} that differ from the SHA-256 of their card; copy both files again"
         )
     try:
         state = {name: value.float() for name, value in load_file(weights).items()}
@@ -161,8 +161,8 @@ def _read_card(path: Path) -> dict[str, Any]:
 def _read_spec(card: dict[str, Any], path: Path) -> ModelSpec:
     if card.get("format") != FORMAT or card.get("format_version") != FORMAT_VERSION:
         raise IncompatibleModelError(
-            f"got card {path} of format {card.get('format')!r} version {card.get('format_version')!r}, expected "
-            f"{FORMAT!r} version {FORMAT_VERSION}; use the version of the package that wrote it"
+            f"got card {path} of format {card.get('format')!r} version {card.get('format_version')!r}, "
+            f"expected {FORMAT!r} version {FORMAT_VERSION}; use the version of the package that wrote it"
         )
     try:
         return ModelSpec.from_json(card["spec"])

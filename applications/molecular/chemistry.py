@@ -1,7 +1,7 @@
 """From a SMILES to a molecule with a fixed atom order, or to a refusal that says why.
 
-The atom order of everything in this package is that of `Chem.AddHs(Chem.MolFromSmiles(smiles))` where `smiles` is
-the canonical isomeric SMILES kept in `Molecule.smiles`: heavy atoms first, then hydrogens.
+The atom order of everything in this package is that of `Chem.AddHs(Chem.MolFromSmiles(smiles))` where
+`smiles` is the canonical isomeric SMILES kept in `Molecule.smiles`: heavy atoms first, then hydrogens.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ SUPPORTED_ELEMENTS: dict[str, int] = {
 
 
 class Refusal(Enum):
-    """Why a molecule, or one of its conformers, could not be served. The value is the sentence shown to users."""
+    """Why a molecule, or one of its conformers, could not be served; the value is what users read."""
 
     UNPARSABLE = "the SMILES cannot be read"
     SEVERAL_FRAGMENTS = "several fragments (a salt or mixture): give the one component you want"
@@ -103,8 +103,8 @@ class Molecule:
 def parse_smiles(smiles: str, *, limits: SizeLimits | None = None) -> Molecule:
     """Read a SMILES and fix its atom order.
 
-    Atom map numbers are dropped. Explicit plain hydrogens become implicit; a double-bond mark that rests on one
-    (an N-H imine) goes with it, since a position of a light hydrogen is not a stable stereoisomer here.
+    Atom map numbers are dropped. Explicit plain hydrogens become implicit; a double-bond mark that rests on
+    one (an N-H imine) goes with it, since a position of a light hydrogen is not a stable stereoisomer here.
 
     Args:
         smiles: one SMILES, without a name.
@@ -158,7 +158,9 @@ def _check_composition(smiles: str, mol: Chem.Mol, limits: SizeLimits) -> None:
         detail = f"{heavy}, expected at least {limits.min_heavy_atoms}"
         raise MoleculeRefused(smiles, Refusal.TOO_FEW_ATOMS, detail)
     if heavy > limits.max_heavy_atoms:
-        raise MoleculeRefused(smiles, Refusal.TOO_MANY_ATOMS, f"{heavy}, expected at most {limits.max_heavy_atoms}")
+        raise MoleculeRefused(
+            smiles, Refusal.TOO_MANY_ATOMS, f"{heavy}, expected at most {limits.max_heavy_atoms}"
+        )
 
 
 def _parse_problem(smiles: str) -> str:

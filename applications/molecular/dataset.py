@@ -1,12 +1,13 @@
 """Conformer data on disk: flat, memory-mapped, without pickles.
 
 A data set is a folder of
-    positions.npy        float32 [rows, 3], Å: for molecule m, its K_m conformers of n_m atoms, one after another
-    atomic_numbers.npy   uint8 [sum of n_m]
+    positions.npy        float32 [rows, 3], Å: for molecule m, its K_m conformers of n_m atoms, one after
+    another atomic_numbers.npy   uint8 [sum of n_m]
     energies.npy         float64 [sum of K_m], kcal/mol
     index.parquet        one row per molecule: smiles, source_id, sizes and offsets into the arrays above
     splits.json          {"train": [rows], "validation": [rows], "test": [rows]}
-    meta.json            format version, options, versions of the programs, counts of dropped molecules by reason
+    meta.json            format version, options, versions of the programs, counts of dropped molecules by
+    reason
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class ConformerRecord:
     """One molecule with its conformers.
 
     Attributes:
-        smiles: canonical isomeric SMILES; `Chem.AddHs(Chem.MolFromSmiles(smiles))` has the atom order of `positions`.
+        smiles: canonical isomeric SMILES; `Chem.AddHs(Chem.MolFromSmiles(smiles))` has the atom order of
+            `positions`.
         atomic_numbers: [n] uint8, hydrogens last.
         positions: [K, n, 3] float32, Å.
         energies: [K] float64, kcal/mol.
@@ -80,7 +82,9 @@ class ConformerStore(Sequence[ConformerRecord]):
         self.meta: dict[str, Any] = _read_json(path / "meta.json")
         if self.meta.get("format_version") != FORMAT_VERSION:
             got = self.meta.get("format_version")
-            raise DatasetError(f"{path}: format version {got}, expected {FORMAT_VERSION}. Prepare the data again.")
+            raise DatasetError(
+                f"{path}: format version {got}, expected {FORMAT_VERSION}. Prepare the data again."
+            )
         self.splits: dict[str, list[int]] = _read_json(path / "splits.json")
         try:
             self._positions, self._numbers, self._energies = (
@@ -102,7 +106,9 @@ class ConformerStore(Sequence[ConformerRecord]):
         """
         path = Path(path)
         if not (path / "meta.json").is_file():
-            raise DatasetError(f"{path} is not a finished data set. Run `quotient molecules prepare -o {path}`.")
+            raise DatasetError(
+                f"{path} is not a finished data set. Run `quotient molecules prepare -o {path}`."
+            )
         return cls(path)
 
     def __len__(self) -> int:
@@ -130,7 +136,9 @@ class ConformerStore(Sequence[ConformerRecord]):
         return self._smiles[index]
 
 
-def write_dataset(path: Path, records: Sequence[ConformerRecord], *, meta: Mapping[str, object]) -> ConformerStore:
+def write_dataset(
+    path: Path, records: Sequence[ConformerRecord], *, meta: Mapping[str, object]
+) -> ConformerStore:
     """Write records as a data set and open it. `meta.json` comes last: a folder with it is complete.
 
     Args:
@@ -141,7 +149,9 @@ def write_dataset(path: Path, records: Sequence[ConformerRecord], *, meta: Mappi
     path.mkdir(parents=True, exist_ok=True)
     n_atoms = np.array([len(r.atomic_numbers) for r in records], dtype=np.int64)
     n_confs = np.array([len(r.energies) for r in records], dtype=np.int64)
-    np.save(path / "positions.npy", _joined([r.positions.reshape(-1, 3) for r in records], np.float32, (0, 3)))
+    np.save(
+        path / "positions.npy", _joined([r.positions.reshape(-1, 3) for r in records], np.float32, (0, 3))
+    )
     np.save(path / "atomic_numbers.npy", _joined([r.atomic_numbers for r in records], np.uint8, (0,)))
     np.save(path / "energies.npy", _joined([r.energies for r in records], np.float64, (0,)))
     table = pa.table(

@@ -95,7 +95,9 @@ def run_demo(
         sampling: steps and process.
         advance: called with (conformers done, conformers in all).
     """
-    requests = [Request(name=name, given=smiles, outcome=parse_smiles(smiles)) for name, smiles in DRUGS.items()]
+    requests = [
+        Request(name=name, given=smiles, outcome=parse_smiles(smiles)) for name, smiles in DRUGS.items()
+    ]
     account = generation_account(model, sampling, settings)
     sdf = folder / "demo.sdf"
     output = OutputFiles(
@@ -119,9 +121,7 @@ def run_demo(
     )
 
 
-def _line(
-    name: str, molecule: Molecule, frames: np.ndarray, settings: GenerationSettings
-) -> DemoLine:
+def _line(name: str, molecule: Molecule, frames: np.ndarray, settings: GenerationSettings) -> DemoLine:
     if not len(frames):
         nan = float("nan")
         return DemoLine(name, settings.n_conformers, 0, 0, 0, None, nan, nan)

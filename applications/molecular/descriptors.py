@@ -1,7 +1,8 @@
 """Plain numerical descriptions of atoms and of pairs of atoms, read from an RDKit molecule.
 
-Every function takes a sanitised molecule whose hydrogens are explicit, and returns NumPy arrays over *all* its
-atoms: `features.py` selects the atoms that a model handles. The same molecule always gives the same numbers.
+Every function takes a sanitised molecule whose hydrogens are explicit, and returns NumPy arrays over *all*
+its atoms: `features.py` selects the atoms that a model handles. The same molecule always gives the same
+numbers.
 """
 
 from __future__ import annotations
@@ -138,9 +139,9 @@ def pair_descriptors(mol: Mol, bounds: np.ndarray) -> np.ndarray:
 def distance_bounds(mol: Mol) -> np.ndarray:
     """Lower and upper bounds of all interatomic distances that follow from the topology alone.
 
-    The distance-geometry bounds of RDKit (ideal bond lengths, angles, known torsions, van der Waals contacts),
-    which know the bond orders and the double-bond stereochemistry. Where RDKit has none (an atom type unknown to
-    its force field), bounds from the number of bonds replace them.
+    The distance-geometry bounds of RDKit (ideal bond lengths, angles, known torsions, van der Waals
+    contacts), which know the bond orders and the double-bond stereochemistry. Where RDKit has none (an atom
+    type unknown to its force field), bounds from the number of bonds replace them.
 
     Args:
         mol: Molecule with explicit hydrogens.

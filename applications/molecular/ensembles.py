@@ -1,14 +1,14 @@
 """Reference ensembles: ETKDGv3 conformers relaxed in MMFF94s, a pure function of (SMILES, seed, options).
 
 ETKDG is distance geometry with experimental torsion preferences [Riniker2015], [Wang2020]; MMFF94s is the
-static variant of the force field of [Halgren1996]. Such ensembles are multimodal, but their truth is that of a
-force field.
+static variant of the force field of [Halgren1996]. Such ensembles are multimodal, but their truth is that of
+a force field.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import numpy as np
@@ -32,8 +32,8 @@ class EnsembleOptions:
     Attributes:
         n_conformers: conformers embedded per molecule; fewer may survive.
         seed: master seed.
-        time_limit: seconds for one molecule, embedding and relaxation each; the only option under which the result
-            can depend on the machine.
+        time_limit: seconds for one molecule, embedding and relaxation each; the only option under which the
+            result can depend on the machine.
         max_iterations: MMFF iterations per conformer.
         limits: accepted sizes.
     """
@@ -42,7 +42,7 @@ class EnsembleOptions:
     seed: int = 0
     time_limit: float = 60.0
     max_iterations: int = 2000
-    limits: SizeLimits = SizeLimits(4, 30)
+    limits: SizeLimits = field(default_factory=lambda: SizeLimits(4, 30))
 
 
 @final
@@ -68,8 +68,8 @@ class Ensemble:
 def reference_ensemble(smiles: str, options: EnsembleOptions) -> Ensemble:
     """Embed, relax and check the conformers of one molecule.
 
-    Stereochemistry that the SMILES leaves open is assigned before embedding: one stereoisomer, chosen by the seed and
-    the molecule, and the same for all conformers.
+    Stereochemistry that the SMILES leaves open is assigned before embedding: one stereoisomer, chosen by the
+    seed and the molecule, and the same for all conformers.
 
     Args:
         smiles: the molecule.
@@ -167,9 +167,7 @@ def _embed_first_possible(asked: Molecule, options: EnsembleOptions) -> tuple[Mo
         molecule = parse_smiles(isomer)
         if len(isomers) > 1 and not _can_be_embedded(molecule, seed=options.seed):
             continue
-        found = embed(
-            molecule, n_conformers=options.n_conformers, seed=options.seed, time_limit=remaining
-        )
+        found = embed(molecule, n_conformers=options.n_conformers, seed=options.seed, time_limit=remaining)
         if found:
             return molecule, found
     refusal = Refusal.NO_STEREOISOMER if len(isomers) > 1 else Refusal.EMBEDDING_FAILED

@@ -1,7 +1,7 @@
 """Generated conformers against references, beside ETKDG on the same references.
 
-With references that are themselves ETKDG + MMFF94s, the column `etkdg_mmff` draws from the very distribution of the
-references: it is a ceiling for that data, not a rival.
+With references that are themselves ETKDG + MMFF94s, the column `etkdg_mmff` draws from the very distribution
+of the references: it is a ceiling for that data, not a rival.
 """
 
 from __future__ import annotations
@@ -123,7 +123,9 @@ def evaluate(
         EvaluationError: no requested molecule has a reference.
     """
     if split is not None and split not in store.splits:
-        raise EvaluationError(f"{store.path} has no split {split!r}. Choose one of {', '.join(store.splits)} or all.")
+        raise EvaluationError(
+            f"{store.path} has no split {split!r}. Choose one of {', '.join(store.splits)} or all."
+        )
     rows = range(len(store)) if split is None else store.splits[split]
     known = {store.smiles(row): row for row in rows}
     tasks = [

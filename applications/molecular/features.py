@@ -1,7 +1,7 @@
 """From an RDKit molecule to the typed tensors that a conformer network reads.
 
-A model handles either all atoms or only the heavy ones, whose hydrogens RDKit then places (`Hydrogens`). Nothing
-here depends on coordinates: features are computed once per molecule.
+A model handles either all atoms or only the heavy ones, whose hydrogens RDKit then places (`Hydrogens`).
+Nothing here depends on coordinates: features are computed once per molecule.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Hydrogens(Enum):
     """Which atoms a model generates."""
 
     PLACED = "placed"
-    """Heavy atoms only (and hydrogens without a heavy neighbour); the others are placed afterwards by geometry."""
+    """Heavy atoms (and hydrogens without a heavy neighbour); the others are placed afterwards by geometry."""
     MODELLED = "modelled"
     """All atoms."""
 
@@ -46,8 +46,8 @@ class UnsupportedElementError(ValueError):
         self.atomic_number = atomic_number
         expected = ", ".join(str(z) for z in descriptors.ELEMENTS)
         super().__init__(
-            f"got element {symbol} (atomic number {atomic_number}), expected one of the atomic numbers {expected}; "
-            "remove the molecule, or replace the element"
+            f"got element {symbol} (atomic number {atomic_number}), expected one of the atomic numbers "
+            f"{expected}; remove the molecule, or replace the element"
         )
 
 
@@ -57,7 +57,8 @@ class MoleculeFeatures:
     """Static inputs of one molecule with n modelled atoms and c specified stereocentres.
 
     Attributes:
-        atom_index: Modelled atoms as indices into the molecule with all hydrogens explicit, shape (n,), int64.
+        atom_index: Modelled atoms as indices into the molecule with all hydrogens explicit, shape (n,),
+            int64.
         atoms: Atom descriptors, shape (n, ATOM_WIDTH).
         pairs: Pair descriptors, symmetric, shape (n, n, PAIR_WIDTH).
         bounds: Lower and upper distance bounds in Å, shape (n, n, 2).
@@ -95,8 +96,8 @@ def modelled_atoms(mol: Mol, *, hydrogens: Hydrogens) -> list[int]:
         hydrogens: Which atoms the model generates.
 
     Returns:
-        Increasing indices. With `Hydrogens.PLACED` a hydrogen is kept only if it is not bound to exactly one heavy
-        atom (molecular hydrogen, bridging hydrogens), since nothing could place it.
+        Increasing indices. With `Hydrogens.PLACED` a hydrogen is kept only if it is not bound to exactly one
+        heavy atom (molecular hydrogen, bridging hydrogens), since nothing could place it.
     """
     if hydrogens is Hydrogens.MODELLED:
         return list(range(mol.GetNumAtoms()))
@@ -143,7 +144,7 @@ def featurize(mol: Mol, *, hydrogens: Hydrogens) -> MoleculeFeatures:
 
 
 def _select_centres(full: Mol, place: dict[int, int]) -> tuple[list[int], list[list[int]], list[float]]:
-    """Express the stereocentres in modelled indices; the centre stands in for one neighbour that is not modelled."""
+    """Stereocentres in modelled indices; the centre stands in for one neighbour that is not modelled."""
     centres, corners, signs = [], [], []
     for item in chiral_centres(full):
         here = place.get(item.centre)

@@ -1,7 +1,7 @@
-"""Conformers on request: sampling in batches, the stereo gate with fresh attempts, one row per requested conformer.
+"""Conformers on request: batched sampling, the stereo gate with fresh attempts, one row per conformer.
 
-Every conformer has its own seed, a function of (master seed, canonical SMILES, conformer number, attempt): what is
-generated for it depends neither on the batch it is in, nor on the order or number of other requests.
+Every conformer has its own seed, a function of (master seed, canonical SMILES, conformer number, attempt):
+what is generated for it depends neither on the batch it is in, nor on the order or number of other requests.
 """
 
 from __future__ import annotations
@@ -150,7 +150,8 @@ def generate_window(
     results: list[GeneratedConformer] = []
     for plan in plans:
         finished = [
-            GeneratedConformer(row=item.row, mol=item.mol) if isinstance(item, _Job) else item for item in plan
+            GeneratedConformer(row=item.row, mol=item.mol) if isinstance(item, _Job) else item
+            for item in plan
         ]
         results.extend(_with_relative_energies(finished))
     return results, seconds
@@ -163,7 +164,12 @@ def _plan(
     molecule = request.outcome
     if isinstance(molecule, MoleculeRefused):
         refused = refused_rows(
-            name=request.name, given=request.given, smiles="", refusal=molecule.refusal, reason=molecule.sentence, n=n
+            name=request.name,
+            given=request.given,
+            smiles="",
+            refusal=molecule.refusal,
+            reason=molecule.sentence,
+            n=n,
         )
         return list(refused)
     try:
@@ -173,7 +179,12 @@ def _plan(
         refusal = Refusal.NOT_DESCRIBABLE
         reason = f"{refusal.value} ({error})"
         refused = refused_rows(
-            name=request.name, given=request.given, smiles=molecule.smiles, refusal=refusal, reason=reason, n=n
+            name=request.name,
+            given=request.given,
+            smiles=molecule.smiles,
+            refusal=refusal,
+            reason=reason,
+            n=n,
         )
         return list(refused)
     modelled = sampler.modelled_atoms(description)
@@ -239,8 +250,9 @@ def _judge(job: _Job, positions: NDArray[np.float64], settings: GenerationSettin
     if not kept:
         refusal = Refusal.STEREO_NOT_REPRODUCED
         drawn = attempt + 1
-        found = f"{report.centres_kept}/{report.centres} centres and {report.bonds_kept}/{report.bonds} double bonds"
-        reason = f"{refusal.value} ({found} in the last of {drawn})"
+        centres = f"{report.centres_kept}/{report.centres} centres"
+        bonds = f"{report.bonds_kept}/{report.bonds} double bonds"
+        reason = f"{refusal.value} ({centres} and {bonds} in the last of {drawn})"
         job.row = replace(job.row, refusal=refusal.name, reason=reason)
         return
     geometry = job.checker.check(mol)

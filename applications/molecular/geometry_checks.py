@@ -59,5 +59,6 @@ class GeometryChecker:
         too_short = distance < (1 - BOND_TOLERANCE) * self._shortest
         clash = distance < (1 - CLASH_TOLERANCE) * self._shortest
         return GeometryReport(
-            bad_bonds=int((self._bonded & (too_long | too_short)).sum()), clashes=int((self._far & clash).sum())
+            bad_bonds=int((self._bonded & (too_long | too_short)).sum()),
+            clashes=int((self._far & clash).sum()),
         )

@@ -18,6 +18,7 @@ from applications.molecular.checkpoint import save_model
 from applications.molecular.features import featurize
 from applications.molecular.metrics import rmsd_matrix, score
 from applications.molecular.model import ConformerModel, ModelSpec
+from applications.molecular.networks import AbstractConformerNetwork
 from applications.molecular.structures import with_conformers
 from diffusion import Euler, ODESampler, uniform_grid
 from quotient.noise import CounterNoise
@@ -146,6 +147,7 @@ class HeldOutGeneration(Callback):
 
     Args:
         spec: What defines the model.
+        network: The network in training.
         molecules: Held-out molecules; none skips the generation.
         config: Size of the comparison.
         folder: Where the model is written.
@@ -156,12 +158,14 @@ class HeldOutGeneration(Callback):
         self,
         *,
         spec: ModelSpec,
+        network: AbstractConformerNetwork,
         molecules: Sequence[HeldOutMolecule],
         config: HeldOutConfig,
         folder: Path,
         card: Mapping[str, Any],
     ) -> None:
         self._spec = spec
+        self._network = network
         self._molecules = list(molecules)
         self._config = config
         self._folder = folder
@@ -172,7 +176,7 @@ class HeldOutGeneration(Callback):
         if trainer.sanity_checking or not trainer.is_global_zero:
             return
         card = {**self._card, "step": trainer.global_step, "finished": False}
-        model = ConformerModel(spec=self._spec, network=deepcopy(pl_module.network), card=card)  # type: ignore[arg-type]
+        model = ConformerModel(spec=self._spec, network=deepcopy(self._network), card=card)
         if self._molecules:
             figures = held_out_figures(model, self._molecules, config=self._config)
             model.card["held_out"] = {**figures, "molecules": len(self._molecules), "split": "validation"}

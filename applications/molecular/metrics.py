@@ -1,7 +1,7 @@
-"""Coverage and average minimum RMSD of generated conformers against references [Ganea2021], with bootstrap intervals.
+"""Coverage and average minimum RMSD of generated conformers against references [Ganea2021].
 
-For references r and generated g with distances D[r, g] (heavy-atom RMSD after superposition, least over the molecule's
-automorphisms), at a threshold d:
+For references r and generated g with distances D[r, g] (heavy-atom RMSD after superposition, least over the
+molecule's automorphisms), at a threshold d:
 
     COV-R = share of r with min_g D < d        AMR-R = mean over r of min_g D
     COV-P = share of g with min_r D < d        AMR-P = mean over g of min_r D
@@ -74,8 +74,8 @@ class Summary:
 def rmsd_matrix(generated: Chem.Mol, references: Chem.Mol) -> NDArray[np.float64]:
     """Symmetry-aware heavy-atom RMSD of all pairs of conformers.
 
-    RDKit's GetBestRMS on the molecules without hydrogens; terminal conjugated groups (carboxylates, nitro groups) are
-    symmetrised, as is RDKit's default.
+    RDKit's GetBestRMS on the molecules without hydrogens; terminal conjugated groups (carboxylates, nitro
+    groups) are symmetrised, as is RDKit's default.
 
     Args:
         generated: G conformers, with or without hydrogens.
@@ -111,7 +111,7 @@ def score(matrix: NDArray[np.float64], thresholds: Sequence[float]) -> MoleculeS
 
 
 def summarise(values: Sequence[float], *, rng: np.random.Generator, resamples: int = 2000) -> Summary:
-    """Mean, median and 95 % bootstrap interval over molecules; NaN values are left out and not counted in `n`."""
+    """Mean, median and 95 % bootstrap interval over molecules; NaN values are left out, also of `n`."""
     array = np.asarray(values, dtype=np.float64)
     array = array[np.isfinite(array)]
     if not len(array):
@@ -120,7 +120,11 @@ def summarise(values: Sequence[float], *, rng: np.random.Generator, resamples: i
     means = array[rng.integers(len(array), size=(resamples, len(array)))].mean(axis=1)
     low, high = np.quantile(means, [0.025, 0.975])
     return Summary(
-        mean=float(array.mean()), median=float(np.median(array)), low=float(low), high=float(high), n=len(array)
+        mean=float(array.mean()),
+        median=float(np.median(array)),
+        low=float(low),
+        high=float(high),
+        n=len(array),
     )
 
 

@@ -201,8 +201,8 @@ class ConformerModel:
             batch: Static inputs.
 
         Returns:
-            Function of coordinates (B, N, 3) in model units and a time, scalar or (B,), with values (B, N, 3). Its
-            part along the orbits means nothing: project before any use.
+            Function of coordinates (B, N, 3) in model units and a time, scalar or (B,), with values (B, N,
+            3). Its part along the orbits means nothing: project before any use.
         """
 
         def field(x: Tensor, t: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""The three files of a generation: SDF, table and account; appended as results come, continued after an interruption.
+"""The three files of a generation, appended as results come and continued after an interruption.
 
-`out.json` holds how many bytes of the two others are good. A continued run cuts them there and goes on, so that a
-record half written is never kept and no result is computed twice.
+`out.json` holds how many bytes of the two others are good. A continued run cuts them there and goes on, so
+that a record half written is never kept and no result is computed twice.
 """
 
 from __future__ import annotations
@@ -80,13 +80,19 @@ class OutputFiles:
                 self.progress = replace(self.progress, csv_bytes=self.csv.stat().st_size)
             self._write_json()
         except OSError as error:
-            raise OutputError(f"cannot write {error.filename or sdf}: {error.strerror}. Choose another -o.") from error
+            raise OutputError(
+                f"cannot write {error.filename or sdf}: {error.strerror}. Choose another -o."
+            ) from error
 
-    def append(self, conformers: Iterable[GeneratedConformer], *, sampling_seconds: float, total_seconds: float) -> None:
+    def append(
+        self, conformers: Iterable[GeneratedConformer], *, sampling_seconds: float, total_seconds: float
+    ) -> None:
         """Write the results of one window; afterwards they survive an interruption."""
         conformers = list(conformers)
         made = [c for c in conformers if c.mol is not None]
-        self._append(self.sdf, "".join(_sdf_record(c.mol, c.row, self._account) for c in made if c.mol is not None))
+        self._append(
+            self.sdf, "".join(_sdf_record(c.mol, c.row, self._account) for c in made if c.mol is not None)
+        )
         self._append(self.csv, _csv_text(csv_cells(c.row) for c in conformers))
         self.progress = replace(
             self.progress,
@@ -118,7 +124,8 @@ class OutputFiles:
         except (OSError, ValueError, KeyError, TypeError):
             pass
         raise OutputError(
-            f"{existing[0]} holds the results of another command. Choose another -o, or overwrite it with --force."
+            f"{existing[0]} holds the results of another command. "
+            "Choose another -o, or overwrite it with --force."
         )
 
     def _cut(self) -> None:

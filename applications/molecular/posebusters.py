@@ -43,15 +43,16 @@ def require_posebusters() -> None:
 
     if find_spec("posebusters") is None:
         raise MissingExtraError(
-            "PoseBusters is not installed. Run `pip install 'quotient-diffusion[evaluation]'`, or use --posebusters 0."
+            "PoseBusters is not installed. "
+            "Run `pip install 'quotient-diffusion[evaluation]'`, or use --posebusters 0."
         )
 
 
 def bust(conformers: Sequence[Chem.Mol]) -> PoseBustersReport:
     """Run the checks of configuration `mol` (no protein, no reference) on molecules with one conformer each.
 
-    These are: sanitisation, connectivity, bond lengths and angles, clashes, planarity of rings and double bonds,
-    energy ratio. None of them sees a mirror image; `check_stereo` does. About 0.1 s per conformer.
+    These are: sanitisation, connectivity, bond lengths and angles, clashes, planarity of rings and double
+    bonds, energy ratio. None of them sees a mirror image; `check_stereo` does. About 0.1 s per conformer.
 
     Raises:
         MissingExtraError: PoseBusters is not installed.

@@ -40,7 +40,8 @@ class PrepareReport:
         n_duplicates: of them, repeats of an earlier one.
         n_kept: molecules in the data set.
         n_conformers: conformers in the data set.
-        n_conformers_dropped: conformers of kept molecules that did not converge or lost their stereochemistry.
+        n_conformers_dropped: conformers of kept molecules that did not converge or lost their
+            stereochemistry.
         dropped: number of molecules by name of `Refusal`.
     """
 
@@ -62,8 +63,8 @@ def prepare(
 ) -> tuple[ConformerStore, PrepareReport]:
     """Embed, relax, check and store the conformers of every molecule.
 
-    Finished shards are kept in `output/parts`; the same call after an interruption continues from there, and a call
-    on a finished data set with the same molecules and options does nothing.
+    Finished shards are kept in `output/parts`; the same call after an interruption continues from there, and
+    a call on a finished data set with the same molecules and options does nothing.
 
     Args:
         molecules: the source.
@@ -121,7 +122,7 @@ def prepare(
 
 
 def _unique(source: Sequence[SourceMolecule]) -> list[SourceMolecule]:
-    """First occurrence of every canonical SMILES; what cannot be parsed is kept, to be counted by its reason."""
+    """First occurrence of every canonical SMILES; what cannot be parsed stays, to be counted by reason."""
     seen: dict[str, SourceMolecule] = {}
     for molecule in source:
         try:
@@ -157,14 +158,17 @@ def _claim(parts: Path, fingerprint: str) -> None:
         raise PrepareError(f"cannot write {parts}: {error}. Choose another -o.") from error
     if mark.read_text() != fingerprint:
         raise PrepareError(
-            f"{parts} holds the beginning of another data set. Use the same source and options, or another -o."
+            f"{parts} holds the beginning of another data set. "
+            "Use the same source and options, or another -o."
         )
 
 
 def _reopen(output: Path, fingerprint: str) -> tuple[ConformerStore, PrepareReport]:
     store = ConformerStore.open(output)
     if store.meta.get("source_fingerprint") != fingerprint:
-        raise PrepareError(f"{output} holds a data set of another source or other options. Choose another -o.")
+        raise PrepareError(
+            f"{output} holds a data set of another source or other options. Choose another -o."
+        )
     return store, PrepareReport(**store.meta["report"])
 
 

@@ -27,8 +27,8 @@ class GeneratedSet:
     """Conformers of a file, by molecule.
 
     Attributes:
-        positions: [G, n, 3] Å for every requested canonical isomeric SMILES, in the atom order of that SMILES;
-            G = 0 for a molecule that was requested and failed.
+        positions: [G, n, 3] Å for every requested canonical isomeric SMILES, in the atom order of that
+            SMILES; G = 0 for a molecule that was requested and failed.
         requested: conformers requested per molecule (those in the file, if there is no table).
         account: what `out.json` says, empty if there is none.
     """
@@ -97,7 +97,8 @@ def _ordered(mol: Chem.Mol, molecule: Molecule, sdf: Path) -> NDArray[np.float64
     match = mol.GetSubstructMatch(molecule.full)
     if mol.GetNumAtoms() != molecule.full.GetNumAtoms() or not match:
         raise ReadbackError(
-            f"{sdf}: a record does not hold the atoms of {molecule.smiles} with explicit hydrogens. Remove the record."
+            f"{sdf}: a record does not hold the atoms of {molecule.smiles} with explicit hydrogens. "
+            "Remove the record."
         )
     return positions[list(match)]
 

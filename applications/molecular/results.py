@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
-from typing import final
+from typing import Any, final
 
 from rdkit import Chem
 
@@ -74,11 +74,19 @@ class GeneratedConformer:
     mol: Chem.Mol | None
 
 
-def refused_rows(*, name: str, given: str, smiles: str, refusal: Refusal, reason: str, n: int) -> Iterator[GeneratedConformer]:
+def refused_rows(
+    *, name: str, given: str, smiles: str, refusal: Refusal, reason: str, n: int
+) -> Iterator[GeneratedConformer]:
     """The rows of a molecule none of whose `n` conformers can be made."""
     for conf_id in range(n):
         row = ConformerRow(
-            name=name, given=given, smiles=smiles, conf_id=conf_id, ok=False, refusal=refusal.name, reason=reason
+            name=name,
+            given=given,
+            smiles=smiles,
+            conf_id=conf_id,
+            ok=False,
+            refusal=refusal.name,
+            reason=reason,
         )
         yield GeneratedConformer(row=row, mol=None)
 
@@ -88,7 +96,7 @@ def csv_cells(row: ConformerRow) -> list[str]:
     return [_cell(value) for value in asdict(row).values()]
 
 
-def _cell(value: str | float | bool | None) -> str:
+def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -43,7 +43,8 @@ class SamplingSettings:
     Attributes:
         steps: steps of the uniform grid in [0, 1].
         kind: ODE or SDE.
-        noise_scale: of the SDE: scales the variance of its noise and the curvature drift together; 1 is exact.
+        noise_scale: of the SDE: scales the variance of its noise and the curvature drift together; 1 is
+            exact.
     """
 
     steps: int = 50
@@ -66,8 +67,8 @@ class ModelSampler(AbstractConformerSampler):
     def __init__(self, model: ConformerModel, settings: SamplingSettings) -> None:
         if settings.kind is SamplerKind.SDE and model.spec.coupling is not Coupling.INDEPENDENT:
             raise SamplingError(
-                f"the model was trained with coupling {model.spec.coupling.value}, whose score is not known, so it has "
-                "no SDE. Use --sampler ode, or a model trained with --coupling independent."
+                f"the model was trained with coupling {model.spec.coupling.value}, whose score is not known, "
+                "so it has no SDE. Use --sampler ode, or a model trained with --coupling independent."
             )
         self._model = model
         self._settings = settings
@@ -81,7 +82,9 @@ class ModelSampler(AbstractConformerSampler):
         """Atoms the model generates: all of them, or the heavy ones."""
         return description.atom_index.numpy()
 
-    def sample(self, descriptions: Sequence[MoleculeFeatures], seeds: Sequence[int]) -> list[NDArray[np.float64]]:
+    def sample(
+        self, descriptions: Sequence[MoleculeFeatures], seeds: Sequence[int]
+    ) -> list[NDArray[np.float64]]:
         """Coordinates in Å; each depends on its molecule, its seed and, by rounding only, on the batch."""
         batch = collate(descriptions, scale=self._model.scale).to(self._device)
         quotient = self._model.quotient(batch)

@@ -29,7 +29,7 @@ class SourceError(ValueError):
 
 
 def parse_smiles_lines(lines: list[str]) -> list[SourceMolecule]:
-    """Read lines `SMILES name`, separated by blanks, a tab or a comma; empty lines and `#` lines are skipped."""
+    """Read lines `SMILES name`, separated by blank, tab or comma; empty and `#` lines are skipped."""
     found = []
     for number, line in enumerate(lines, start=1):
         text = line.strip()
@@ -59,10 +59,9 @@ def read_smiles_file(path: Path) -> list[SourceMolecule]:
 def nci_molecules() -> list[SourceMolecule]:
     """The first 5,000 molecules of the NCI open database, a file that comes with RDKit (BSD licence)."""
     path = Path(RDConfig.RDDataDir) / "NCI" / "first_5K.smi"
-    found = []
-    for molecule in read_smiles_file(path):
-        found.append(SourceMolecule(source_id=f"nci {molecule.source_id}", smiles=molecule.smiles))
-    return found
+    return [
+        SourceMolecule(f"nci {molecule.source_id}", molecule.smiles) for molecule in read_smiles_file(path)
+    ]
 
 
 def open_source(text: str) -> list[SourceMolecule]:

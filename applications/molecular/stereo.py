@@ -1,7 +1,7 @@
 """Stereochemistry: what a SMILES specifies, what it leaves open, and whether coordinates reproduce it.
 
-Reflections are not rigid motions: enantiomers are different points of R^{3N}/SE(3), so a generated conformer must be
-checked, never mirrored.
+Reflections are not rigid motions: enantiomers are different points of R^{3N}/SE(3), so a generated conformer
+must be checked, never mirrored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ from applications.molecular.seeds import derived_seed
 MAX_ENUMERATED = 32
 """At most this many stereoisomers are drawn when a SMILES leaves stereochemistry open."""
 
-_FIXED_BONDS = (Chem.BondStereo.STEREOZ, Chem.BondStereo.STEREOE, Chem.BondStereo.STEREOCIS, Chem.BondStereo.STEREOTRANS)
+_FIXED_BONDS = (
+    Chem.BondStereo.STEREOZ,
+    Chem.BondStereo.STEREOE,
+    Chem.BondStereo.STEREOCIS,
+    Chem.BondStereo.STEREOTRANS,
+)
 _CENTRES = (Chem.ChiralType.CHI_TETRAHEDRAL_CW, Chem.ChiralType.CHI_TETRAHEDRAL_CCW)
 
 
@@ -68,10 +73,10 @@ def unspecified(mol: Chem.Mol) -> list[str]:
 
 
 def stereoisomers(mol: Chem.Mol, *, seed: int) -> Iterator[str]:
-    """Canonical SMILES of the stereoisomers compatible with `mol`, in an order fixed by the seed and the molecule.
+    """Canonical SMILES of the stereoisomers compatible with `mol`, in an order fixed by seed and molecule.
 
-    A fully specified molecule yields itself alone. Some of the isomers of bridged ring systems cannot exist in three
-    dimensions; the caller takes the first one that can be embedded.
+    A fully specified molecule yields itself alone. Some of the isomers of bridged ring systems cannot exist
+    in three dimensions; the caller takes the first one that can be embedded.
     """
     smiles = Chem.MolToSmiles(mol)
     options = StereoEnumerationOptions(
@@ -88,8 +93,9 @@ def stereoisomers(mol: Chem.Mol, *, seed: int) -> Iterator[str]:
 def check_stereo(mol: Chem.Mol, *, conf_id: int = -1) -> StereoReport:
     """Compare the configuration of a conformer with the one its molecule specifies.
 
-    Centres and bonds are counted atom by atom. The verdict `kept` compares canonical SMILES, so that a conformer in
-    which two equivalent centres have exchanged roles (a meso compound) is still the right stereoisomer.
+    Centres and bonds are counted atom by atom. The verdict `kept` compares canonical SMILES, so that a
+    conformer in which two equivalent centres have exchanged roles (a meso compound) is still the right
+    stereoisomer.
 
     Args:
         mol: molecule with explicit hydrogens, its requested stereochemistry, and at least one conformer.

@@ -1,4 +1,4 @@
-"""Stereochemistry as network inputs: the hand of tetrahedral centres, cis and trans pairs around double bonds."""
+"""Stereochemistry as network inputs: the hand of centres, cis and trans pairs around double bonds."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class ChiralCentre:
     """One specified tetrahedral centre and the hand that is asked for.
 
     With p the positions, the wanted hand has `sign * det(p[a] - p[d], p[b] - p[d], p[c] - p[d]) > 0`, where
-    (a, b, c, d) = `corners`. The determinant alternates under permutations of its four corners, and keeps its sign
-    when one corner is replaced by the centre itself, which stands in for a hydrogen or a lone pair.
+    (a, b, c, d) = `corners`. The determinant alternates under permutations of its four corners, and keeps its
+    sign when one corner is replaced by the centre itself, which stands in for a hydrogen or a lone pair.
 
     Attributes:
         centre: Index of the stereocentre.
@@ -34,8 +34,8 @@ class ChiralCentre:
 def chiral_centres(mol: Mol) -> list[ChiralCentre]:
     """Read the specified tetrahedral stereocentres of a molecule with explicit hydrogens.
 
-    RDKit's tag says which way the other neighbours turn when seen from the first one, in the order of the bonds:
-    it needs no CIP ranking.
+    RDKit's tag says which way the other neighbours turn when seen from the first one, in the order of the
+    bonds: it needs no CIP ranking.
 
     Args:
         mol: Molecule with explicit hydrogens.
@@ -58,7 +58,7 @@ def chiral_centres(mol: Mol) -> list[ChiralCentre]:
 
 
 def _ring_relation(bond: Bond, left: int, right: int, rings: list[frozenset[int]]) -> int:
-    """+1 if `left` and `right` are cis about a planar ring bond, -1 if trans, 0 if the ring does not decide."""
+    """+1 if `left` and `right` are cis about a planar ring bond, -1 if trans, 0 if undecided."""
     ends = {bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()}
     for ring in rings:
         if ends <= ring and len(ring) <= 7:
@@ -75,7 +75,8 @@ def cis_trans(mol: Mol) -> np.ndarray:
         mol: Molecule with explicit hydrogens.
 
     Returns:
-        Array of shape (n_atoms, n_atoms, 2), float32: a cis flag and a trans flag, symmetric in the two atoms.
+        Array of shape (n_atoms, n_atoms, 2), float32: a cis flag and a trans flag, symmetric in the two
+        atoms.
     """
     from rdkit.Chem.rdchem import BondStereo, BondType
 

@@ -28,22 +28,22 @@ class Relaxation(Enum):
 _MAX_ITERATIONS = 500
 
 
-def assemble(
-    molecule: Molecule, modelled: NDArray[np.int64], coordinates: NDArray[np.floating]
-) -> Chem.Mol:
+def assemble(molecule: Molecule, modelled: NDArray[np.int64], coordinates: NDArray[np.floating]) -> Chem.Mol:
     """Build a conformer from the coordinates of the modelled atoms.
 
-    A model of all atoms gives every coordinate. A model of heavy atoms leaves the hydrogens out; RDKit's AddHs places
-    them from the geometry of their neighbours (standard bond lengths, tetrahedral, trigonal or linear directions).
+    A model of all atoms gives every coordinate. A model of heavy atoms leaves the hydrogens out; RDKit's
+    AddHs places them from the geometry of their neighbours (standard bond lengths, tetrahedral, trigonal or
+    linear directions).
 
     Args:
         molecule: the molecule.
-        modelled: [m] indices of the modelled atoms in `molecule.full`: all atoms, or those of `molecule.heavy`.
+        modelled: [m] indices of the modelled atoms in `molecule.full`: all atoms, or those of
+            `molecule.heavy`.
         coordinates: [m, 3], Å.
 
     Returns:
-        A molecule in the atom order of `molecule.full`, with one conformer (identifier 0), centred on its modelled
-        atoms.
+        A molecule in the atom order of `molecule.full`, with one conformer (identifier 0), centred on its
+        modelled atoms.
     """
     centred = np.asarray(coordinates, dtype=np.float64)
     centred = centred - centred.mean(axis=0)
@@ -53,7 +53,8 @@ def assemble(
         return with_conformers(molecule.full, ordered[None])
     if not np.array_equal(modelled, np.arange(molecule.n_heavy)):
         raise ValueError(
-            f"{molecule.smiles}: got coordinates of {len(modelled)} atoms, expected all or the first {molecule.n_heavy}"
+            f"{molecule.smiles}: got coordinates of {len(modelled)} atoms, "
+            f"expected all or the first {molecule.n_heavy}"
         )
     with rdBase.BlockLogs():
         return Chem.AddHs(with_conformers(molecule.heavy, centred[None]), addCoords=True)
@@ -75,7 +76,8 @@ def relax(mol: Chem.Mol, relaxation: Relaxation, *, modelled: NDArray[np.int64])
     """Relax the conformer of `mol` in place in MMFF94s; atoms in `modelled` are fixed under `HYDROGENS`.
 
     Returns:
-        True if the force field ran. False if nothing was to be done or MMFF94s has no parameters; then no atom moved.
+        True if the force field ran. False if nothing was to be done or MMFF94s has no parameters; then no
+        atom moved.
     """
     if relaxation is Relaxation.NONE:
         return False

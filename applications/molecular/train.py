@@ -29,7 +29,12 @@ from applications.molecular.held_out import (
     held_out_figures,
 )
 from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry, shape_space
-from applications.molecular.networks import EQUIVARIANT_TINY, NetworkConfig, build_network
+from applications.molecular.networks import (
+    EQUIVARIANT_TINY,
+    AbstractConformerNetwork,
+    NetworkConfig,
+    build_network,
+)
 from applications.molecular.training_data import BatchConfig, ConformerBatches, Example
 from diffusion.training import OptimizerConfig, QuotientTrainingModule
 
@@ -40,6 +45,11 @@ _CHECKPOINTS = "checkpoints"
 @final
 class RunMismatchError(ValueError):
     """A run folder that was started with other options or other data."""
+
+
+@final
+class StartMismatchError(ValueError):
+    """A model to start from that is of another kind than the one asked for."""
 
 
 @final
@@ -97,7 +107,7 @@ def load_examples(
     scale: float,
     advance: Callable[[int, int], None] | None = None,
 ) -> list[Example]:
-    """Featurise molecules of a data set once and for all; those with fewer than two modelled atoms are left out.
+    """Featurise molecules of a data set once; those with fewer than two modelled atoms are left out.
 
     Args:
         store: The data set.
@@ -134,19 +144,22 @@ def train(
     output: Path,
     options: TrainOptions,
     *,
+    start_from: Path | None = None,
     accelerator: str = "auto",
     devices: int = 1,
     advance: Callable[[int, int], None] | None = None,
 ) -> ConformerModel:
     """Train a model, or continue or return the one in `output`.
 
-    The folder gets `run.json` (options and data), `checkpoints/`, `logs/version_k/metrics.csv` (one version per
-    start) and, from the first validation on, the model itself with averaged weights (`load_model(output)`).
+    The folder gets `run.json` (options and data), `checkpoints/`, `logs/version_k/metrics.csv` (one version
+    per start) and, from the first validation on, the model itself with averaged weights
+    (`load_model(output)`).
 
     Args:
         data: Data set made by `prepare`.
         output: Folder of the run.
         options: What to train.
+        start_from: Model whose weights (and scale) are the starting point, for fine-tuning; None for fresh ones.
         accelerator: Lightning's accelerator name.
         devices: Number of devices or processes.
         advance: Called with (molecules featurised, molecules in all).
@@ -158,9 +171,12 @@ def train(
         DatasetError: If the data cannot be read.
         EmptySplitError: If it has no training molecules.
         RunMismatchError: If `output` belongs to another run.
+        StartMismatchError: If the model to start from is of another kind.
     """
     store = ConformerStore.open(data)
-    _claim(output, store, options)
+    start = None if start_from is None else _starting_model(start_from, options)
+    origin = {} if start is None else {"start_from": {"sha256": start.card["sha256"]}}
+    _claim(output, {"options": options.to_json(), "data": _data_card(store), **origin})
     if (model := _finished(output)) is not None:
         return model
     raw = load_examples(store, store.splits["train"], hydrogens=options.hydrogens, scale=1.0, advance=advance)
@@ -168,7 +184,7 @@ def train(
         raise EmptySplitError(
             f"got {data} without training molecules of two or more atoms; prepare more molecules"
         )
-    scale = coordinate_scale(raw)
+    scale = coordinate_scale(raw) if start is None else start.scale
     examples = [Example(features=e.features, positions=e.positions / scale) for e in raw]
     validation = load_examples(store, store.splits["validation"], hydrogens=options.hydrogens, scale=scale)
     spec = ModelSpec(
@@ -178,13 +194,22 @@ def train(
         coupling=options.coupling,
         scale=scale,
     )
-    module = _module(spec, options, examples, validation)
-    card = {"training": options.to_json(), "data": _data_card(store), "lightning": lightning.__version__}
+    network = _initial_network(options, start)
+    module = _module(spec, network, options, examples, validation)
+    card = {
+        "training": options.to_json(),
+        "data": _data_card(store),
+        "lightning": lightning.__version__,
+        **origin,
+    }
     molecules = _held_out_molecules(store, options)
+    held_out = HeldOutGeneration(
+        spec=spec, network=network, molecules=molecules, config=options.held_out, folder=output, card=card
+    )
     with _quiet():
-        trainer = _trainer(output, options, spec, molecules, card, accelerator=accelerator, devices=devices)
+        trainer = _trainer(output, options, held_out, accelerator=accelerator, devices=devices)
         trainer.fit(module, ckpt_path=_newest_checkpoint(output), weights_only=False)
-    model = ConformerModel(spec=spec, network=module.network.cpu(), card=card)  # type: ignore[arg-type]
+    model = ConformerModel(spec=spec, network=network.cpu(), card=card)
     if trainer.is_global_zero:
         if molecules:
             figures = held_out_figures(model, molecules, config=options.held_out)
@@ -197,21 +222,20 @@ def train(
     return model
 
 
-def _claim(output: Path, store: ConformerStore, options: TrainOptions) -> None:
+def _claim(output: Path, asked: dict[str, dict[str, Any]]) -> None:
     """Record what the run is, or check that it is the same one."""
-    asked = {"options": options.to_json(), "data": _data_card(store)}
     record = output / "run.json"
     if record.is_file():
         found = json.loads(record.read_text())
         if found != asked:
             changed = [
                 f"{part}.{name}"
-                for part in asked
-                for name in sorted(asked[part].keys() | found.get(part, {}).keys())
-                if asked[part].get(name) != found.get(part, {}).get(name)
+                for part in sorted(asked.keys() | found.keys())
+                for name in sorted(asked.get(part, {}).keys() | found.get(part, {}).keys())
+                if asked.get(part, {}).get(name) != found.get(part, {}).get(name)
             ]
             raise RunMismatchError(
-                f"got options or data that differ from those {output} was started with ({', '.join(changed)}); "
+                f"got other options or data than {output} was started with ({', '.join(changed)}); "
                 "repeat the first command line to continue it, or choose another folder"
             )
         return
@@ -232,12 +256,33 @@ def _finished(output: Path) -> ConformerModel | None:
     return None
 
 
-def _module(
-    spec: ModelSpec, options: TrainOptions, examples: list[Example], validation: list[Example]
-) -> QuotientTrainingModule:
+def _starting_model(path: Path, options: TrainOptions) -> ConformerModel:
+    model = load_model(path)
+    wanted = (options.network, options.hydrogens, options.coupling)
+    if (model.spec.network, model.spec.hydrogens, model.spec.coupling) != wanted:
+        raise StartMismatchError(
+            f"got model {path} with another network, hydrogens or coupling than asked for; "
+            "ask for those of the model, or start from fresh weights"
+        )
+    return model
+
+
+def _initial_network(options: TrainOptions, start: ConformerModel | None) -> AbstractConformerNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
-        network = build_network(spec.network)
+        network = build_network(options.network)
+    if start is not None:
+        network.load_state_dict(start.network.state_dict())
+    return network
+
+
+def _module(
+    spec: ModelSpec,
+    network: AbstractConformerNetwork,
+    options: TrainOptions,
+    examples: list[Example],
+    validation: list[Example],
+) -> QuotientTrainingModule:
     fixed = []
     if validation:
         stream = ConformerBatches(validation, config=options.batches, scale=spec.scale)
@@ -265,15 +310,13 @@ def _held_out_molecules(store: ConformerStore, options: TrainOptions) -> list[He
 def _trainer(
     output: Path,
     options: TrainOptions,
-    spec: ModelSpec,
-    molecules: list[HeldOutMolecule],
-    card: dict[str, Any],
+    held_out: HeldOutGeneration,
     *,
     accelerator: str,
     devices: int,
 ) -> Trainer:
     callbacks: list[Callback] = [
-        HeldOutGeneration(spec=spec, molecules=molecules, config=options.held_out, folder=output, card=card),
+        held_out,
         EMAWeightAveraging(decay=options.ema_decay),
         TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 100),
         ModelCheckpoint(
@@ -319,4 +362,5 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         yield

@@ -1,4 +1,4 @@
-"""Training batches of conformers: molecules of like size together, everything a pure function of (seed, step)."""
+"""Training batches of conformers: molecules of like size together, all a function of (seed, step)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class BatchConfig:
 
 
 def random_rotations(rng: np.random.Generator, size: int) -> Tensor:
-    """Haar-distributed rotation matrices from normalised Gaussian quaternions, shape (size, 3, 3), float32."""
+    """Haar-distributed rotations from normalised Gaussian quaternions, shape (size, 3, 3), float32."""
     q = torch.from_numpy(rng.standard_normal((size, 4)))
     w, x, y, z = (q / q.norm(dim=-1, keepdim=True)).unbind(-1)
     rows = [
@@ -67,9 +67,9 @@ def random_rotations(rng: np.random.Generator, size: int) -> Tensor:
 class ConformerBatches(AbstractBatches):
     """Batches of rotated conformers, grouped by size so that little is padded.
 
-    Molecules are sorted by their number of atoms and cut into groups; a step draws a group, such that every molecule
-    is drawn equally often, then molecules of it without replacement, one conformer of each uniformly, a rotation,
-    a time and a noise seed.
+    Molecules are sorted by their number of atoms and cut into groups; a step draws a group, such that every
+    molecule is drawn equally often, then molecules of it without replacement, one conformer of each
+    uniformly, a rotation, a time and a noise seed.
 
     Args:
         examples: The molecules; at least one.

@@ -90,7 +90,10 @@ def test_unspecified_stereochemistry_marks_nothing() -> None:
 
 
 @pytest.mark.parametrize("hydrogens", list(Hydrogens))
-@pytest.mark.parametrize("smiles", ["O", "[H][H]", "CCO.Cl", "C[N+](C)(C)C", "c1ccc2ccccc2c1", "B(O)O", "[O-][Cl+3]([O-])([O-])[O-]"])
+@pytest.mark.parametrize(
+    "smiles",
+    ["O", "[H][H]", "CCO.Cl", "C[N+](C)(C)C", "c1ccc2ccccc2c1", "B(O)O", "[O-][Cl+3]([O-])([O-])[O-]"],
+)
 def test_any_molecule_of_supported_elements_has_features(smiles: str, hydrogens: Hydrogens) -> None:
     mol = Chem.MolFromSmiles(smiles)
     features = featurize(mol, hydrogens=hydrogens)
@@ -123,7 +126,9 @@ def test_bounds_hold_for_embedded_conformers() -> None:
 
 
 def test_collation_keeps_each_molecule_and_pads_with_nothing() -> None:
-    items = [featurize(Chem.MolFromSmiles(s), hydrogens=Hydrogens.PLACED) for s in ("CO", "C[C@H](O)F", "C1CC1")]
+    items = [
+        featurize(Chem.MolFromSmiles(s), hydrogens=Hydrogens.PLACED) for s in ("CO", "C[C@H](O)F", "C1CC1")
+    ]
     batch = collate(items, scale=2.0, pad_to=6)
     assert batch.mask.sum(1).tolist() == [2, 4, 3]
     assert torch.equal(batch.pairs[1, :4, :4], items[1].pairs)

@@ -12,8 +12,9 @@ from applications.molecular.batching import FeatureBatch
 class AbstractConformerNetwork(nn.Module, ABC):
     """Velocity F(x_t, t; features) of the linear interpolant x_t = (1 - t) x0 + t x1, in model units.
 
-    The denoiser it stands for is D = x_t + (1 - t) F. Implementations respect padding exactly (the output is zero
-    there, and does not change with the amount of padding up to rounding) and commute with permutations of atoms.
+    The denoiser it stands for is D = x_t + (1 - t) F. Implementations respect padding exactly (the output is
+    zero there, and does not change with the amount of padding up to rounding) and commute with permutations
+    of atoms.
     """
 
     @abstractmethod

@@ -83,9 +83,9 @@ def _cross(a: Tensor, v: Tensor) -> Tensor:
 class _Block(nn.Module):
     """Attention with vector messages, then an atom MLP, then a refinement of the velocity.
 
-    With y the coordinates that the current velocity predicts, A the attention weights and w the pair weights, the
-    vector messages are sum_j A_ij v_j, sum_j A_ij (y_j - y_i) x v_j and sum_j w_ij (y_j - y_i) / |y_j - y_i|. All
-    are matrix products over atoms: no tensor of atoms x atoms x vectors is formed.
+    With y the coordinates that the current velocity predicts, A the attention weights and w the pair weights,
+    the vector messages are sum_j A_ij v_j, sum_j A_ij (y_j - y_i) x v_j and sum_j w_ij (y_j - y_i) / |y_j -
+    y_i|. All are matrix products over atoms: no tensor of atoms x atoms x vectors is formed.
     """
 
     def __init__(self, config: EquivariantConfig) -> None:

@@ -22,7 +22,8 @@ _RESOLUTION = 0.03
 def skip_velocity(x_t: Tensor, t: Tensor) -> Tensor:
     """Velocity that is optimal for independent standard Gaussian data and noise.
 
-    F = (2t - 1) / (t^2 + (1 - t)^2) x_t; a network adds its correction to it, which then has unit scale at all t.
+    F = (2t - 1) / (t^2 + (1 - t)^2) x_t; a network adds its correction to it, which then has unit scale at
+    all t.
 
     Args:
         x_t: Coordinates, shape (B, N, 3).
@@ -52,9 +53,9 @@ class PairGeometry:
 def pair_geometry(x: Tensor, t: Tensor, features: FeatureBatch, pair_mask: Tensor) -> PairGeometry:
     """Describe all interatomic distances of a configuration.
 
-    Besides Gaussian radial functions, the deviation of each distance from its lower bound, its upper bound and
-    their middle, in units of the noise level 1 - t (plus a small constant): the force that a bond needs is then of
-    order one at every noise level.
+    Besides Gaussian radial functions, the deviation of each distance from its lower bound, its upper bound
+    and their middle, in units of the noise level 1 - t (plus a small constant): the force that a bond needs
+    is then of order one at every noise level.
 
     Args:
         x: Coordinates, shape (B, N, 3).
@@ -95,8 +96,8 @@ class Chirality:
 def chirality(x: Tensor, features: FeatureBatch) -> Chirality:
     """Signed volumes of the stereocentres and their gradients.
 
-    The scalars are invariant and the vectors covariant under rotations; both change sign under reflections, which
-    lets a rotation-equivariant network see the hand that is wanted.
+    The scalars are invariant and the vectors covariant under rotations; both change sign under reflections,
+    which lets a rotation-equivariant network see the hand that is wanted.
 
     Args:
         x: Coordinates, shape (B, N, 3).

@@ -43,7 +43,7 @@ class PlainConfig:
 
 @final
 class _Block(nn.Module):
-    """Pre-norm attention with a given pair bias, then an MLP, both modulated by the time (adaptive LayerNorm)."""
+    """Pre-norm attention with a given pair bias, then an MLP, both modulated by the time."""
 
     def __init__(self, config: PlainConfig) -> None:
         super().__init__()
@@ -74,8 +74,9 @@ class _Block(nn.Module):
 class PlainTransformer(AbstractConformerNetwork):
     """Velocity field that learns rotations from augmented data; exact only under permutations.
 
-    Coordinates enter linearly. The pair bias of all blocks is computed once from the static pair features and the
-    distances of x_t; besides the linear read-out, pair weights push atoms along the directions between them.
+    Coordinates enter linearly. The pair bias of all blocks is computed once from the static pair features and
+    the distances of x_t; besides the linear read-out, pair weights push atoms along the directions between
+    them.
     """
 
     def __init__(self, config: PlainConfig) -> None:

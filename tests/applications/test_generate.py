@@ -1,0 +1,308 @@
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from rdkit import Chem
+
+from applications.molecular.account import fingerprint, generation_account
+from applications.molecular.chemistry import Molecule, parse_smiles
+from applications.molecular.ensembles import embed
+from applications.molecular.features import Hydrogens
+from applications.molecular.generate import (
+    AbstractConformerSampler,
+    GenerationSettings,
+    StereoPolicy,
+    generate,
+    generate_window,
+)
+from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
+from applications.molecular.networks import EquivariantConfig
+from applications.molecular.output import OutputError, OutputFiles
+from applications.molecular.requests import Request, collect_requests
+from applications.molecular.sampling import ModelSampler, SamplerKind, SamplingError, SamplingSettings
+from applications.molecular.stereo import check_stereo
+from applications.molecular.structures import Relaxation, assemble, relax, with_conformers
+
+TINY = EquivariantConfig(scalars=16, vectors=8, pairs=8, heads=2, forces=4, blocks=1, expansion=2)
+MOLECULES = ["CCO", "CC(=O)Oc1ccccc1C(=O)O", "C[C@H](N)C(=O)O", "F/C=C/CC"]
+
+
+def tiny_model(
+    hydrogens: Hydrogens = Hydrogens.PLACED, coupling: Coupling = Coupling.INDEPENDENT
+) -> ConformerModel:
+    spec = ModelSpec(
+        network=TINY, hydrogens=hydrogens, symmetry=Symmetry.QUOTIENT, coupling=coupling, scale=2.0
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        return ConformerModel.untrained(spec)
+
+
+def requests_of(*smiles: str) -> list[Request]:
+    return collect_requests(smiles, stdin=io.StringIO())
+
+
+class Scripted(AbstractConformerSampler):
+    """Embedded conformers, mirrored for the first `wrong` attempts at each: the truth is known."""
+
+    def __init__(self, *, wrong: int = 0) -> None:
+        self.wrong = wrong
+        self.calls: list[int] = []
+        self._seen: dict[str, int] = {}
+
+    def describe(self, molecule: Molecule) -> Molecule:
+        if molecule.smiles == "CN":
+            raise ValueError("no code for this one")
+        return molecule
+
+    def modelled_atoms(self, description: Molecule) -> NDArray[np.int64]:
+        return np.arange(description.full.GetNumAtoms())
+
+    def sample(self, descriptions: Sequence[Any], seeds: Sequence[int]) -> list[NDArray[np.float64]]:
+        self.calls.append(len(seeds))
+        found = []
+        for molecule, seed in zip(descriptions, seeds, strict=True):
+            attempt = self._seen.get(molecule.smiles, 0)
+            self._seen[molecule.smiles] = attempt + 1
+            assert embed(molecule, n_conformers=1, seed=seed, time_limit=20)
+            positions = molecule.full.GetConformer().GetPositions()
+            found.append(-positions if attempt < self.wrong else positions)
+        return found
+
+
+def test_wrong_stereochemistry_is_sampled_again_with_another_seed() -> None:
+    settings = GenerationSettings(n_conformers=1, attempts=3, relaxation=Relaxation.NONE)
+    (first,), _ = generate_window(requests_of("C[C@H](F)Cl"), Scripted(), settings)
+    (third,), _ = generate_window(requests_of("C[C@H](F)Cl"), Scripted(wrong=2), settings)
+    assert (first.row.ok, first.row.attempts) == (True, 1)
+    assert (third.row.ok, third.row.attempts, third.row.stereo_ok) == (True, 3, True)
+    assert first.row.seed != third.row.seed
+    assert third.mol is not None
+    assert check_stereo(third.mol).kept
+
+
+def test_wrong_stereochemistry_fails_after_the_last_attempt_and_is_never_mirrored() -> None:
+    settings = GenerationSettings(n_conformers=1, attempts=3)
+    (result,), _ = generate_window(requests_of("C[C@H](F)Cl"), Scripted(wrong=3), settings)
+    assert (result.row.ok, result.row.refusal, result.row.attempts) == (False, "STEREO_NOT_REPRODUCED", 3)
+    assert "0/1 centres" in result.row.reason
+    assert result.mol is None
+
+
+def test_stereo_policies() -> None:
+    for policy, ok in ((StereoPolicy.FILTER, False), (StereoPolicy.OFF, True)):
+        settings = GenerationSettings(n_conformers=1, stereo=policy, relaxation=Relaxation.NONE)
+        sampler = Scripted(wrong=1)
+        (result,), _ = generate_window(requests_of("C[C@H](F)Cl"), sampler, settings)
+        assert (result.row.ok, result.row.stereo_ok, sampler.calls) == (ok, False, [1])
+
+
+def test_only_failures_are_sampled_again() -> None:
+    sampler = Scripted(wrong=1)
+    settings = GenerationSettings(n_conformers=4, relaxation=Relaxation.NONE)
+    results, _ = generate_window(requests_of("C[C@H](F)Cl"), sampler, settings)
+    assert sampler.calls == [4, 1]
+    assert [r.row.attempts for r in results] == [2, 1, 1, 1]
+
+
+def test_open_stereochemistry_is_stated_with_what_was_made_of_it() -> None:
+    settings = GenerationSettings(n_conformers=2, relaxation=Relaxation.NONE)
+    results, _ = generate_window(requests_of("CC(F)Cl"), Scripted(), settings)
+    for result in results:
+        assert result.row.unspecified == "centre C2"
+        assert result.row.stereoisomer in {"C[C@H](F)Cl", "C[C@@H](F)Cl"}
+
+
+def test_every_refused_request_gets_a_row_per_conformer() -> None:
+    settings = GenerationSettings(n_conformers=3)
+    results, _ = generate_window(requests_of("CC.O", "xx", "CN", "CCO"), Scripted(), settings)
+    assert len(results) == 12
+    assert [r.row.refusal for r in results[::3]] == ["SEVERAL_FRAGMENTS", "UNPARSABLE", "NOT_DESCRIBABLE", ""]
+    assert all(r.row.reason for r in results[:9])
+    assert "no code for this one" in results[6].row.reason
+    assert all(r.row.ok for r in results[9:])
+
+
+@pytest.mark.parametrize("hydrogens", list(Hydrogens))
+def test_conformers_depend_on_neither_batch_nor_order_nor_number(hydrogens: Hydrogens) -> None:
+    sampler = ModelSampler(tiny_model(hydrogens), SamplingSettings(steps=4))
+
+    def run(smiles: Sequence[str], n: int, batch_size: int) -> dict[tuple[str, int], NDArray[np.float64]]:
+        settings = GenerationSettings(
+            n_conformers=n, batch_size=batch_size, stereo=StereoPolicy.OFF, relaxation=Relaxation.NONE, seed=7
+        )
+        results, _ = generate_window(requests_of(*smiles), sampler, settings)
+        return {
+            (r.row.smiles, r.row.conf_id): r.mol.GetConformer().GetPositions()
+            for r in results
+            if r.mol is not None
+        }
+
+    reference = run(MOLECULES, 3, 64)
+    assert len(reference) == 12
+    for other in (run(MOLECULES, 3, 1), run(MOLECULES[::-1], 3, 5), run(MOLECULES[:2], 2, 64)):
+        for key, positions in other.items():
+            assert np.abs(positions - reference[key]).max() < 1e-4
+    (first, second) = (reference["CCO", 0], reference["CCO", 1])
+    assert np.abs(first - second).max() > 0.1
+
+
+def test_seed_changes_everything() -> None:
+    sampler = ModelSampler(tiny_model(), SamplingSettings(steps=2))
+    found = [
+        generate_window(requests_of("CCCC"), sampler, GenerationSettings(seed=seed))[0][0]
+        for seed in (0, 0, 1)
+    ]
+    frames = [f.mol.GetConformer().GetPositions() for f in found if f.mol is not None]
+    assert np.array_equal(frames[0], frames[1])
+    assert np.abs(frames[0] - frames[2]).max() > 0.1
+
+
+def test_sde_needs_a_model_with_a_score() -> None:
+    sde = SamplingSettings(steps=3, kind=SamplerKind.SDE)
+    with pytest.raises(SamplingError, match="--sampler ode"):
+        ModelSampler(tiny_model(coupling=Coupling.ORBIT_ALIGNED), sde)
+    results, _ = generate_window(requests_of("CCCC"), ModelSampler(tiny_model(), sde), GenerationSettings())
+    assert results[0].mol is not None
+
+
+@pytest.mark.parametrize("hydrogens", list(Hydrogens))
+@pytest.mark.parametrize("smiles", ["C", "O", "CC", "[NH4+]", "Cl", "C#N"])
+def test_the_smallest_molecules_give_conformers(smiles: str, hydrogens: Hydrogens) -> None:
+    sampler = ModelSampler(tiny_model(hydrogens), SamplingSettings(steps=2))
+    (result,), _ = generate_window(requests_of(smiles), sampler, GenerationSettings())
+    assert result.mol is not None, result.row.reason
+    assert np.isfinite(result.mol.GetConformer().GetPositions()).all()
+    assert result.mol.GetNumAtoms() == parse_smiles(smiles).full.GetNumAtoms()
+
+
+@pytest.mark.parametrize("smiles", ["CC(=O)Oc1ccccc1C(=O)O", "C[C@H](N)C(=O)O", "C#CC", "CS(=O)(=O)N"])
+def test_placed_hydrogens_have_sound_bonds_and_heavy_atoms_stay(smiles: str) -> None:
+    molecule = parse_smiles(smiles)
+    assert embed(molecule, n_conformers=1, seed=0, time_limit=20)
+    heavy = molecule.full.GetConformer().GetPositions()[: molecule.n_heavy]
+    modelled = np.arange(molecule.n_heavy)
+    mol = assemble(molecule, modelled, heavy)
+    moved = Chem.Mol(mol)
+    assert relax(moved, Relaxation.HYDROGENS, modelled=modelled)
+    for placed in (mol, moved):
+        positions = placed.GetConformer().GetPositions()
+        assert np.abs(positions[: molecule.n_heavy] - (heavy - heavy.mean(axis=0))).max() < 1e-6
+        for bond in placed.GetBonds():
+            if bond.GetEndAtom().GetAtomicNum() == 1:
+                length = np.linalg.norm(positions[bond.GetBeginAtomIdx()] - positions[bond.GetEndAtomIdx()])
+                assert 0.9 < length < 1.4
+    assert check_stereo(mol).kept
+
+
+def test_relaxation_of_all_atoms_lowers_the_energy_and_none_moves_nothing() -> None:
+    molecule = parse_smiles("CCCCO")
+    assert embed(molecule, n_conformers=1, seed=0, time_limit=20)
+    before = molecule.full.GetConformer().GetPositions()
+    mol = with_conformers(molecule.full, before[None])
+    assert not relax(mol, Relaxation.NONE, modelled=np.arange(5))
+    assert np.array_equal(mol.GetConformer().GetPositions(), before)
+    assert relax(mol, Relaxation.ALL, modelled=np.arange(5))
+    assert np.abs(mol.GetConformer().GetPositions() - before).max() > 1e-3
+
+
+def _files(
+    path: Path, requests: list[Request], settings: GenerationSettings, *, force: bool = False
+) -> OutputFiles:
+    account = generation_account(tiny_model(), SamplingSettings(), settings)
+    return OutputFiles(
+        path, fingerprint=fingerprint(account, requests, settings), account=account, force=force
+    )
+
+
+def test_files_have_one_record_per_conformer_and_one_row_per_request(tmp_path: Path) -> None:
+    requests = requests_of("C[C@H](N)C(=O)O", "CC.O", "CCO")
+    settings = GenerationSettings(n_conformers=2)
+    output = _files(tmp_path / "deep" / "out.sdf", requests, settings)
+    generate(requests, Scripted(), settings, output)
+    mols = list(Chem.SDMolSupplier(str(output.sdf), removeHs=False))
+    rows = list(csv.DictReader(output.csv.read_text().splitlines()))
+    assert (len(mols), len(rows)) == (4, 6)
+    assert [row["ok"] for row in rows] == ["true", "true", "false", "false", "true", "true"]
+    for mol, row in zip(mols, (r for r in rows if r["ok"] == "true"), strict=True):
+        expected = parse_smiles(row["smiles"])
+        assert [a.GetAtomicNum() for a in mol.GetAtoms()] == expected.atomic_numbers
+        assert mol.GetProp("_Name") == row["name"]
+        for name in ("smiles", "conf_id", "seed", "stereo_ok", "mmff_energy", "rel_energy"):
+            assert mol.GetProp(name) == row[name]
+        assert {"model", "steps", "sampler"} <= set(mol.GetPropNames())
+    relative = [float(row["rel_energy"]) for row in rows[:2]]
+    assert min(relative) == 0.0
+    account = json.loads(output.json.read_text())
+    assert account["progress"] | {"made": 4, "failed": 2, "complete": True} == account["progress"]
+    assert account["config"]["n_conformers"] == 2
+
+
+def test_an_interrupted_generation_continues_to_the_same_bytes(tmp_path: Path) -> None:
+    requests = requests_of("CCO", "CCN", "CCC", "C[C@H](F)Cl")
+    settings = GenerationSettings(n_conformers=2, window=2)
+    whole = _files(tmp_path / "whole.sdf", requests, settings)
+    generate(requests, Scripted(), settings, whole)
+
+    class Killed(Exception):
+        pass
+
+    def stop(done: int, _: int) -> None:
+        if done == 4:
+            raise Killed
+
+    part = _files(tmp_path / "part.sdf", requests, settings)
+    with pytest.raises(Killed):
+        generate(requests, Scripted(), settings, part, advance=stop)
+    with part.sdf.open("a") as stream:
+        stream.write("half a record")
+    sampler = Scripted()
+    generate(requests, sampler, settings, _files(part.sdf, requests, settings))
+    assert sum(sampler.calls) == 4, "finished windows were sampled again"
+    assert part.sdf.read_bytes() == whole.sdf.read_bytes()
+    assert part.csv.read_bytes() == whole.csv.read_bytes()
+    again = Scripted()
+    generate(requests, again, settings, _files(part.sdf, requests, settings))
+    assert again.calls == []
+
+
+def test_other_results_are_overwritten_only_by_force(tmp_path: Path) -> None:
+    requests, settings = requests_of("CCO"), GenerationSettings()
+    path = tmp_path / "out.sdf"
+    generate(requests, Scripted(), settings, _files(path, requests, settings))
+    before = path.read_bytes()
+    other = GenerationSettings(seed=5)
+    with pytest.raises(OutputError, match="--force"):
+        _files(path, requests, other)
+    assert path.read_bytes() == before
+    generate(requests, Scripted(), other, _files(path, requests, other, force=True))
+    assert path.read_bytes() != before
+    stranger = tmp_path / "precious.csv"
+    stranger.write_text("mine")
+    with pytest.raises(OutputError, match=r"precious\.csv"):
+        _files(tmp_path / "precious.sdf", requests, settings)
+    assert stranger.read_text() == "mine"
+
+
+def test_a_wrong_ending_or_a_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
+    requests, settings = requests_of("CCO"), GenerationSettings()
+    with pytest.raises(OutputError, match=r"ends in \.sdf"):
+        _files(tmp_path / "out.mol", requests, settings)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="Choose another -o"):
+        _files(tmp_path / "file" / "out.sdf", requests, settings)
+
+
+def test_requests_from_everywhere(tmp_path: Path) -> None:
+    listed = tmp_path / "in.smi"
+    listed.write_text("CCO ethanol\nCCO ethanol\nCCO spirit\nxx bad\n")
+    found = collect_requests([str(listed), "-", "CC"], stdin=io.StringIO("CCC propane\nCCCC\n"))
+    assert [r.name for r in found] == ["ethanol", "spirit", "bad", "propane", "CCCC", "CC"]
+    assert collect_requests(["C" * 5000], stdin=io.StringIO())[0].given == "C" * 5000

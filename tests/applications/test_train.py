@@ -1,0 +1,274 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rdkit import Chem
+from rdkit.Chem import rdDistGeom
+
+from applications.molecular.checkpoint import load_model
+from applications.molecular.dataset import ConformerRecord, write_dataset
+from applications.molecular.features import Hydrogens, featurize
+from applications.molecular.held_out import (
+    HeldOutConfig,
+    HeldOutMolecule,
+    generate_positions,
+    held_out_figures,
+)
+from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
+from applications.molecular.networks import EquivariantConfig
+from applications.molecular.train import (
+    EmptySplitError,
+    RunMismatchError,
+    StartMismatchError,
+    TrainOptions,
+    train,
+)
+from applications.molecular.training_data import BatchConfig, ConformerBatches, Example, random_rotations
+from diffusion.training import OptimizerConfig
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*smaller than the logging interval.*"),
+]
+
+TINY = EquivariantConfig(scalars=16, vectors=4, pairs=8, heads=2, forces=2, blocks=1)
+ALCOHOLS = [
+    "CCO",
+    "CCCO",
+    "CC(C)O",
+    "OCCO",
+    "CC(O)CO",
+    "OCC(O)CO",
+    "C1CC1O",
+    "CCOC",
+    "CCCCO",
+    "CC(C)CO",
+    "COCO",
+    "CCC(C)O",
+]
+
+
+def records(smiles: list[str]) -> list[ConformerRecord]:
+    out = []
+    for text in smiles:
+        mol = Chem.AddHs(Chem.MolFromSmiles(text))
+        ids = list(rdDistGeom.EmbedMultipleConfs(mol, 3, randomSeed=1))
+        positions = np.stack([mol.GetConformer(i).GetPositions() for i in ids]).astype(np.float32)
+        numbers = np.array([a.GetAtomicNum() for a in mol.GetAtoms()], dtype=np.uint8)
+        out.append(
+            ConformerRecord(Chem.MolToSmiles(Chem.MolFromSmiles(text)), numbers, positions, np.zeros(3), text)
+        )
+    return out
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("alcohols")
+    canonical = [Chem.MolToSmiles(Chem.MolFromSmiles(s)) for s in ALCOHOLS]
+    store = write_dataset(path, records(canonical), meta={})
+    (path / "splits.json").write_text(
+        json.dumps({"train": list(range(10)), "validation": [10, 11], "test": []})
+    )
+    assert len(store) == 12
+    return path
+
+
+def options(steps: int = 12) -> TrainOptions:
+    return TrainOptions(
+        network=TINY,
+        optimizer=OptimizerConfig(max_steps=steps, warmup_steps=2),
+        batches=BatchConfig(max_molecules=4),
+        held_out=HeldOutConfig(generated=2, references=2, steps=4),
+        validate_every=6,
+        checkpoint_every=3,
+        validation_molecules=2,
+    )
+
+
+def test_a_run_leaves_a_usable_model_and_is_not_repeated(data: Path, tmp_path: Path) -> None:
+    model = train(data, tmp_path, options(), accelerator="cpu")
+    assert model.card["finished"]
+    assert model.card["step"] == 12
+    assert set(model.card["held_out"]) >= {"amr_recall", "coverage_precision"}
+    again = load_model(tmp_path)
+    assert again.spec == model.spec
+    assert 0.5 < again.scale < 3.0
+    assert (tmp_path / "logs" / "version_0" / "metrics.csv").read_text().count("\n") > 2
+    train(data, tmp_path, options(), accelerator="cpu")
+    assert not (tmp_path / "logs" / "version_1").exists()
+
+
+def test_another_command_line_does_not_continue_a_run(data: Path, tmp_path: Path) -> None:
+    train(data, tmp_path, options(steps=2), accelerator="cpu")
+    with pytest.raises(RunMismatchError, match=r"options\.optimizer"):
+        train(data, tmp_path, options(steps=3), accelerator="cpu")
+
+
+def test_fine_tuning_starts_from_the_weights_of_another_model(data: Path, tmp_path: Path) -> None:
+    first = train(data, tmp_path / "first", options(steps=2), accelerator="cpu")
+    barely = replace(
+        options(steps=1), optimizer=OptimizerConfig(max_steps=1, learning_rate=1e-9, weight_decay=0.0)
+    )
+    second = train(data, tmp_path / "second", barely, start_from=tmp_path / "first", accelerator="cpu")
+    fresh = train(data, tmp_path / "fresh", barely, accelerator="cpu")
+    assert second.scale == first.scale
+    for name, value in first.network.state_dict().items():
+        torch.testing.assert_close(second.network.state_dict()[name], value, rtol=0.0, atol=1e-7)
+    assert any(
+        (fresh.network.state_dict()[n] - v).abs().max() > 1e-4 for n, v in first.network.state_dict().items()
+    )
+    with pytest.raises(RunMismatchError, match=r"start_from\.sha256"):
+        train(data, tmp_path / "second", barely, accelerator="cpu")
+    with pytest.raises(StartMismatchError, match="another network, hydrogens or coupling"):
+        other = replace(barely, hydrogens=Hydrogens.MODELLED)
+        train(data, tmp_path / "third", other, start_from=tmp_path / "first", accelerator="cpu")
+
+
+def test_data_without_training_molecules_are_refused(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "data", [], meta={})
+    with pytest.raises(EmptySplitError, match="without training molecules"):
+        train(tmp_path / "data", tmp_path / "run", options(), accelerator="cpu")
+
+
+SCRIPT = """
+import sys, time, warnings
+import torch
+torch.set_num_threads(1)
+from pathlib import Path
+from applications.molecular.held_out import HeldOutConfig
+from applications.molecular.networks import EquivariantConfig
+from applications.molecular.train import TrainOptions, train
+from applications.molecular.training_data import BatchConfig
+from diffusion.training import OptimizerConfig
+train(Path(sys.argv[1]), Path(sys.argv[2]), TrainOptions(
+    network=EquivariantConfig(scalars=16, vectors=4, pairs=8, heads=2, forces=2, blocks=1),
+    optimizer=OptimizerConfig(max_steps=90, warmup_steps=2), batches=BatchConfig(max_molecules=4),
+    validate_every=1000, checkpoint_every=3, validation_molecules=0), accelerator="cpu")
+"""
+
+
+@pytest.mark.slow
+def test_a_run_killed_without_warning_continues_to_the_same_weights(data: Path, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    command = [sys.executable, "-c", SCRIPT, str(data)]
+    subprocess.run([*command, str(whole)], check=True, capture_output=True)
+    process = subprocess.Popen([*command, str(broken)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(broken.glob("checkpoints/*.ckpt")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not (broken / "model.safetensors").exists()
+    subprocess.run([*command, str(broken)], check=True, capture_output=True)
+    one, other = load_model(whole), load_model(broken)
+    assert other.card["finished"]
+    for name, value in one.network.state_dict().items():
+        assert torch.equal(value, other.network.state_dict()[name]), name
+
+
+def examples() -> list[Example]:
+    out = []
+    for record in records(ALCOHOLS):
+        features = featurize(Chem.MolFromSmiles(record.smiles), hydrogens=Hydrogens.PLACED)
+        positions = torch.from_numpy(record.positions[:, features.atom_index.numpy()])
+        out.append(Example(features=features, positions=positions - positions.mean(1, keepdim=True)))
+    return out
+
+
+def test_batches_are_functions_of_seed_and_step() -> None:
+    make = [
+        ConformerBatches(examples(), config=BatchConfig(seed=s), scale=1.0, group_size=6) for s in (0, 0, 1)
+    ]
+    one, same, other = (stream.at(5) for stream in make)
+    assert torch.equal(one.points, same.points)
+    assert torch.equal(one.t, same.t)
+    assert torch.equal(one.seeds, same.seeds)
+    assert not torch.equal(one.seeds[:3], other.seeds[:3])
+    assert not torch.equal(one.seeds[:3], make[0].at(6).seeds[:3])
+
+
+def test_batches_rotate_conformers_and_do_nothing_else() -> None:
+    pool = examples()
+    batch = ConformerBatches(pool, config=BatchConfig(max_molecules=3), scale=1.0).at(2)
+    known = [torch.cdist(p, p) for e in pool for p in e.positions]
+    for points, mask in zip(batch.points, batch.condition.mask, strict=True):
+        real = points[mask]
+        distances = torch.cdist(real, real)
+        assert points[~mask].abs().sum() == 0.0
+        gaps = [(distances - k).abs().max().item() for k in known if k.shape == distances.shape]
+        assert min(gaps) < 1e-4
+        assert all((real - p).abs().max() > 1e-2 for e in pool for p in e.positions if p.shape == real.shape)
+
+
+def test_every_molecule_is_drawn_equally_often() -> None:
+    pool = examples()
+    stream = ConformerBatches(
+        pool, config=BatchConfig(pair_budget=40, max_molecules=3), scale=1.0, group_size=4
+    )
+    counts: dict[tuple[float, ...], int] = {}
+    total = 0
+    for step in range(600):
+        condition = stream.at(step).condition
+        for pairs, mask in zip(condition.pairs, condition.mask, strict=True):
+            key = (float(mask.sum()), round(float(pairs.sum()), 3))
+            counts[key] = counts.get(key, 0) + 1
+            total += 1
+    expected: dict[tuple[float, ...], int] = {}
+    for e in pool:
+        key = (float(e.features.n_atoms), round(float(e.features.pairs.sum()), 3))
+        expected[key] = expected.get(key, 0) + 1
+    assert counts.keys() == expected.keys()
+    for key, share in expected.items():
+        wanted = total * share / len(pool)
+        assert abs(counts[key] - wanted) < 5.0 * wanted**0.5
+
+
+def test_times_follow_their_law() -> None:
+    config = BatchConfig(max_molecules=12, pair_budget=10_000)
+    stream = ConformerBatches(examples(), config=config, scale=1.0)
+    t = torch.cat([stream.at(step).t for step in range(400)])
+    assert ((t >= 0) & (t <= 1)).all()
+    mean = 0.02 * 0.5 + 0.98 * 1.9 / 2.9
+    assert abs(t.mean().item() - mean) < 5.0 * t.std().item() / len(t) ** 0.5
+
+
+def test_random_rotations_are_proper_and_isotropic() -> None:
+    turns = random_rotations(np.random.default_rng(0), 4000)
+    identity = torch.eye(3).expand_as(turns)
+    torch.testing.assert_close(turns @ turns.mT, identity, rtol=0.0, atol=1e-5)
+    torch.testing.assert_close(torch.linalg.det(turns), torch.ones(4000), rtol=0.0, atol=1e-5)
+    assert turns.mean(0).abs().max() < 5.0 * (1 / 3 / 4000) ** 0.5
+
+
+def test_generation_depends_on_the_seed_alone_and_figures_follow_from_it() -> None:
+    torch.manual_seed(0)
+    spec = ModelSpec(
+        network=TINY,
+        hydrogens=Hydrogens.PLACED,
+        symmetry=Symmetry.QUOTIENT,
+        coupling=Coupling.ORBIT_ALIGNED,
+        scale=1.5,
+    )
+    model = ConformerModel.untrained(spec)
+    mols = [Chem.AddHs(Chem.MolFromSmiles(s)) for s in ("CCO", "CC(C)CO")]
+    both = generate_positions(model, mols, seeds=[3, 4], steps=5)
+    alone = generate_positions(model, mols[1:], seeds=[4], steps=5)
+    assert [p.shape for p in both] == [(3, 3), (5, 3)]
+    np.testing.assert_allclose(both[1], alone[0], atol=1e-4)
+    own = np.zeros((1, mols[0].GetNumAtoms(), 3))
+    own[0, :3] = both[0]
+    reference = HeldOutMolecule(mol=mols[0], references=own)
+    config = HeldOutConfig(generated=4, references=1, steps=5)
+    figures = held_out_figures(model, [reference], config=config)
+    assert figures["amr_recall"] >= 0.0
+    assert 0.0 <= figures["coverage_precision"] <= 1.0
