@@ -1,9 +1,14 @@
 """Documentation is run: its Python, its command lines, its links and its citations."""
 
 import re
+import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
+
+from applications.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -31,6 +36,25 @@ def test_python_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_readme_has_an_example_that_runs() -> None:
     assert blocks(ROOT / "README.md", "python")
+
+
+COMMAND_LINES = [
+    line
+    for page in PAGES
+    for block in blocks(page, "console")
+    for line in block.splitlines()
+    if line.startswith("quotient ")
+]
+
+
+@pytest.mark.parametrize("line", COMMAND_LINES)
+def test_command_lines_parse(line: str) -> None:
+    """The commands and options exist; nothing is carried out."""
+    words = shlex.split(line, comments=True)[1:]
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    command.make_context("quotient", words)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -119,17 +120,33 @@ def generate(
         group = requests[start : start + per_window]
         if number >= output.progress.windows:
             begin = time.monotonic()
-            conformers, sampling = generate_window(group, sampler, settings)
+            before = start * settings.n_conformers
+            sampled = None if advance is None else partial(_advance_within, advance, before, total)
+            conformers, sampling = generate_window(group, sampler, settings, sampled=sampled)
             output.append(conformers, sampling_seconds=sampling, total_seconds=time.monotonic() - begin)
         if advance:
             advance((start + len(group)) * settings.n_conformers, total)
     output.finish()
 
 
+def _advance_within(advance: Callable[[int, int], None], before: int, total: int, sampled: int) -> None:
+    advance(before + sampled, total)
+
+
 def generate_window(
-    requests: Sequence[Request], sampler: AbstractConformerSampler, settings: GenerationSettings
+    requests: Sequence[Request],
+    sampler: AbstractConformerSampler,
+    settings: GenerationSettings,
+    *,
+    sampled: Callable[[int], None] | None = None,
 ) -> tuple[list[GeneratedConformer], float]:
     """Generate the conformers of some requests.
+
+    Args:
+        requests: parsed and refused molecules alike.
+        sampler: the model.
+        settings: how many, seeds, gates.
+        sampled: called after each batch of first attempts with the number of conformers sampled so far.
 
     Returns:
         One result per requested conformer, in the order of the requests, and the seconds spent in the model.
@@ -140,7 +157,7 @@ def generate_window(
     attempts = settings.attempts if settings.stereo is StereoPolicy.RESAMPLE else 1
     for attempt in range(attempts):
         begin = time.monotonic()
-        coordinates = _sample_all(pending, sampler, settings, attempt)
+        coordinates = _sample_all(pending, sampler, settings, attempt, sampled if attempt == 0 else None)
         seconds += time.monotonic() - begin
         for job, positions in zip(pending, coordinates, strict=True):
             _judge(job, positions, settings, attempt)
@@ -200,7 +217,11 @@ def _plan(
 
 
 def _sample_all(
-    jobs: Sequence[_Job], sampler: AbstractConformerSampler, settings: GenerationSettings, attempt: int
+    jobs: Sequence[_Job],
+    sampler: AbstractConformerSampler,
+    settings: GenerationSettings,
+    attempt: int,
+    sampled: Callable[[int], None] | None,
 ) -> list[NDArray[np.float64]]:
     """Coordinates of all jobs, in their order; batches hold molecules of similar size."""
     found: dict[int, NDArray[np.float64]] = {}
@@ -221,6 +242,8 @@ def _sample_all(
         chosen = free[start : start + settings.batch_size]
         seeds = [jobs[i].row.seed or 0 for i in chosen]
         found.update(zip(chosen, sampler.sample([jobs[i].description for i in chosen], seeds), strict=True))
+        if sampled:
+            sampled(len(found))
     return [found[index] for index in range(len(jobs))]
 
 

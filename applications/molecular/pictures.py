@@ -61,7 +61,7 @@ def draw_grid(
     heights = [2 * max(np.abs(f[:, 1]).max() for f in row) + 1.6 for row in frames]
     columns = max(len(row) for row in rows)
     inches = [panel_inches * h / (2 * half_width) + 0.3 for h in heights]
-    figure = Figure(figsize=(panel_inches * columns, sum(inches)), dpi=dpi, layout="none")
+    figure = Figure(figsize=(panel_inches * columns, sum(inches)), dpi=dpi)
     canvas = FigureCanvasAgg(figure)
     grid = figure.add_gridspec(
         len(rows), columns, height_ratios=inches, left=0, right=1, top=1, bottom=0, hspace=0, wspace=0

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import final
 
 from rdkit import Chem, rdBase
+
+from applications.molecular.structures import with_conformers
 
 
 @final
@@ -48,6 +52,17 @@ def require_posebusters() -> None:
         )
 
 
+@contextmanager
+def _quiet_logging() -> Iterator[None]:
+    logger = logging.getLogger("posebusters")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
 def bust(conformers: Sequence[Chem.Mol]) -> PoseBustersReport:
     """Run the checks of configuration `mol` (no protein, no reference) on molecules with one conformer each.
 
@@ -58,15 +73,18 @@ def bust(conformers: Sequence[Chem.Mol]) -> PoseBustersReport:
         MissingExtraError: PoseBusters is not installed.
     """
     require_posebusters()
-    with warnings.catch_warnings(), rdBase.BlockLogs():
+    # PoseBusters addresses conformers by the identifier 0.
+    numbered = [with_conformers(mol, mol.GetConformer().GetPositions()[None]) for mol in conformers]
+    with warnings.catch_warnings(), rdBase.BlockLogs(), _quiet_logging():
         warnings.simplefilter("ignore")
         import posebusters
 
-        table = posebusters.PoseBusters(config="mol").bust(list(conformers))
-    passed = table.astype(bool)
+        table = posebusters.PoseBusters(config="mol").bust(numbered)
+        # A check that could not run leaves no value, and is not a pass.
+        passed = table.fillna(value=False).to_numpy(dtype=bool)
     return PoseBustersReport(
         n=len(passed),
         pass_rate=float(passed.all(axis=1).mean()),
-        by_check={str(name): float(passed[name].mean()) for name in passed.columns},
+        by_check=dict(zip(map(str, table.columns), passed.mean(axis=0).tolist(), strict=True)),
         version=posebusters.__version__,
     )

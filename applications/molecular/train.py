@@ -17,11 +17,12 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
-from rdkit import Chem, rdBase
+from rdkit import Chem
 
 from applications.molecular.checkpoint import load_model, save_model
 from applications.molecular.dataset import ConformerStore
-from applications.molecular.features import Hydrogens, featurize
+from applications.molecular.examples import coordinate_scale, load_examples
+from applications.molecular.features import Hydrogens
 from applications.molecular.held_out import (
     HeldOutConfig,
     HeldOutGeneration,
@@ -35,16 +36,17 @@ from applications.molecular.networks import (
     NetworkConfig,
     build_network,
 )
+from applications.molecular.run_record import (
+    CHECKPOINTS,
+    claim_folder,
+    data_card,
+    finished_model,
+    newest_checkpoint,
+)
 from applications.molecular.training_data import BatchConfig, ConformerBatches, Example
 from diffusion.training import OptimizerConfig, QuotientTrainingModule
 
 _VALIDATION_BATCHES = 8
-_CHECKPOINTS = "checkpoints"
-
-
-@final
-class RunMismatchError(ValueError):
-    """A run folder that was started with other options or other data."""
 
 
 @final
@@ -99,46 +101,6 @@ class TrainOptions:
         return json.loads(json.dumps({**values, "hydrogens": self.hydrogens.value}))
 
 
-def load_examples(
-    store: ConformerStore,
-    rows: list[int],
-    *,
-    hydrogens: Hydrogens,
-    scale: float,
-    advance: Callable[[int, int], None] | None = None,
-) -> list[Example]:
-    """Featurise molecules of a data set once; those with fewer than two modelled atoms are left out.
-
-    Args:
-        store: The data set.
-        rows: Rows to read.
-        hydrogens: Which atoms are modelled.
-        scale: Å per model unit.
-        advance: Called with (molecules done, molecules in all).
-
-    Returns:
-        Centred examples in model units.
-    """
-    examples = []
-    for done, row in enumerate(rows, start=1):
-        record = store[row]
-        with rdBase.BlockLogs():
-            features = featurize(Chem.MolFromSmiles(record.smiles), hydrogens=hydrogens)
-        if features.n_atoms > 1:
-            positions = torch.from_numpy(record.positions[:, features.atom_index.numpy()])
-            positions = (positions - positions.mean(dim=1, keepdim=True)) / scale
-            examples.append(Example(features=features, positions=positions))
-        if advance is not None:
-            advance(done, len(rows))
-    return examples
-
-
-def coordinate_scale(examples: list[Example]) -> float:
-    """Root mean square of the centred coordinates in Å, rounded to 1e-4."""
-    squares = sum(float(e.positions.double().square().sum()) for e in examples)
-    return round((squares / sum(e.positions.numel() for e in examples)) ** 0.5, 4)
-
-
 def train(
     data: Path,
     output: Path,
@@ -159,7 +121,7 @@ def train(
         data: Data set made by `prepare`.
         output: Folder of the run.
         options: What to train.
-        start_from: Model whose weights (and scale) are the starting point, for fine-tuning; None for fresh ones.
+        start_from: Model whose weights and scale are the starting point, for fine-tuning, or None.
         accelerator: Lightning's accelerator name.
         devices: Number of devices or processes.
         advance: Called with (molecules featurised, molecules in all).
@@ -176,8 +138,8 @@ def train(
     store = ConformerStore.open(data)
     start = None if start_from is None else _starting_model(start_from, options)
     origin = {} if start is None else {"start_from": {"sha256": start.card["sha256"]}}
-    _claim(output, {"options": options.to_json(), "data": _data_card(store), **origin})
-    if (model := _finished(output)) is not None:
+    claim_folder(output, {"options": options.to_json(), "data": data_card(store), **origin})
+    if (model := finished_model(output)) is not None:
         return model
     raw = load_examples(store, store.splits["train"], hydrogens=options.hydrogens, scale=1.0, advance=advance)
     if not raw:
@@ -198,7 +160,7 @@ def train(
     module = _module(spec, network, options, examples, validation)
     card = {
         "training": options.to_json(),
-        "data": _data_card(store),
+        "data": data_card(store),
         "lightning": lightning.__version__,
         **origin,
     }
@@ -208,7 +170,7 @@ def train(
     )
     with _quiet():
         trainer = _trainer(output, options, held_out, accelerator=accelerator, devices=devices)
-        trainer.fit(module, ckpt_path=_newest_checkpoint(output), weights_only=False)
+        trainer.fit(module, ckpt_path=newest_checkpoint(output), weights_only=False)
     model = ConformerModel(spec=spec, network=network.cpu(), card=card)
     if trainer.is_global_zero:
         if molecules:
@@ -220,40 +182,6 @@ def train(
         }
         save_model(model, output)
     return model
-
-
-def _claim(output: Path, asked: dict[str, dict[str, Any]]) -> None:
-    """Record what the run is, or check that it is the same one."""
-    record = output / "run.json"
-    if record.is_file():
-        found = json.loads(record.read_text())
-        if found != asked:
-            changed = [
-                f"{part}.{name}"
-                for part in sorted(asked.keys() | found.keys())
-                for name in sorted(asked.get(part, {}).keys() | found.get(part, {}).keys())
-                if asked.get(part, {}).get(name) != found.get(part, {}).get(name)
-            ]
-            raise RunMismatchError(
-                f"got other options or data than {output} was started with ({', '.join(changed)}); "
-                "repeat the first command line to continue it, or choose another folder"
-            )
-        return
-    output.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(asked, indent=2) + "\n")
-
-
-def _data_card(store: ConformerStore) -> dict[str, Any]:
-    names = ("source_fingerprint", "method", "rdkit", "n_molecules", "n_conformers")
-    splits = {f"{name}_molecules": len(rows) for name, rows in store.splits.items()}
-    return {**{name: store.meta[name] for name in names if name in store.meta}, **splits}
-
-
-def _finished(output: Path) -> ConformerModel | None:
-    card = output / "model.json"
-    if card.is_file() and json.loads(card.read_text()).get("finished"):
-        return load_model(output)
-    return None
 
 
 def _starting_model(path: Path, options: TrainOptions) -> ConformerModel:
@@ -320,7 +248,7 @@ def _trainer(
         EMAWeightAveraging(decay=options.ema_decay),
         TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 100),
         ModelCheckpoint(
-            dirpath=output / _CHECKPOINTS,
+            dirpath=output / CHECKPOINTS,
             filename="{step:08d}",
             monitor="step",
             mode="max",
@@ -343,17 +271,6 @@ def _trainer(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-
-
-def _newest_checkpoint(output: Path) -> Path | None:
-    """The newest checkpoint that can be read: a run killed while writing leaves the one before it."""
-    for path in sorted((output / _CHECKPOINTS).glob("*.ckpt"), reverse=True):
-        try:
-            torch.load(path, map_location="cpu", weights_only=False)
-        except (OSError, RuntimeError, EOFError, ValueError):
-            continue
-        return path
-    return None
 
 
 @contextmanager

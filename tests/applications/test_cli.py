@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import Result
 from rdkit import Chem
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from applications.cli import app
 from applications.molecular.checkpoint import save_model
@@ -63,7 +62,8 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
         "from applications.cli import app\n"
         "for words in ([], ['molecules'], ['molecules', 'generate'], ['molecules', 'train'], ['demo']):\n"
         "    assert CliRunner().invoke(app, [*words, '--help']).exit_code == 0\n"
-        "print([m for m in ('torch', 'rdkit', 'lightning', 'matplotlib', 'numpy', 'pyarrow') if m in sys.modules])\n"
+        "heavy = ('torch', 'rdkit', 'lightning', 'matplotlib', 'numpy', 'pyarrow')\n"
+        "print([name for name in heavy if name in sys.modules])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True

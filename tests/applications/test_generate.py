@@ -255,7 +255,7 @@ def test_an_interrupted_generation_continues_to_the_same_bytes(tmp_path: Path) -
         pass
 
     def stop(done: int, _: int) -> None:
-        if done == 4:
+        if done > 4:
             raise Killed
 
     part = _files(tmp_path / "part.sdf", requests, settings)
@@ -306,3 +306,16 @@ def test_requests_from_everywhere(tmp_path: Path) -> None:
     found = collect_requests([str(listed), "-", "CC"], stdin=io.StringIO("CCC propane\nCCCC\n"))
     assert [r.name for r in found] == ["ethanol", "spirit", "bad", "propane", "CCCC", "CC"]
     assert collect_requests(["C" * 5000], stdin=io.StringIO())[0].given == "C" * 5000
+
+
+def test_progress_rises_to_the_number_of_rows(tmp_path: Path) -> None:
+    requests = requests_of("CCO", "CC.O", "CCC")
+    settings = GenerationSettings(n_conformers=3, batch_size=2, window=6)
+    seen: list[tuple[int, int]] = []
+    files = _files(tmp_path / "out.sdf", requests, settings)
+    generate(requests, Scripted(), settings, files, advance=lambda done, total: seen.append((done, total)))
+    assert [total for _, total in seen] == [9] * len(seen)
+    counts = [done for done, _ in seen]
+    assert counts == sorted(counts)
+    assert counts[-1] == 9
+    assert len(counts) > 2, "only whole windows were counted"

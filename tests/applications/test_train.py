@@ -24,9 +24,9 @@ from applications.molecular.held_out import (
 )
 from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
 from applications.molecular.networks import EquivariantConfig
+from applications.molecular.run_record import RunMismatchError
 from applications.molecular.train import (
     EmptySplitError,
-    RunMismatchError,
     StartMismatchError,
     TrainOptions,
     train,
@@ -127,8 +127,8 @@ def test_fine_tuning_starts_from_the_weights_of_another_model(data: Path, tmp_pa
     )
     with pytest.raises(RunMismatchError, match=r"start_from\.sha256"):
         train(data, tmp_path / "second", barely, accelerator="cpu")
+    other = replace(barely, hydrogens=Hydrogens.MODELLED)
     with pytest.raises(StartMismatchError, match="another network, hydrogens or coupling"):
-        other = replace(barely, hydrogens=Hydrogens.MODELLED)
         train(data, tmp_path / "third", other, start_from=tmp_path / "first", accelerator="cpu")
 
 

@@ -1,0 +1,76 @@
+"""The record of a training run in its folder: what it is, how far it came, whether it is done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Final, final
+
+import torch
+
+from applications.molecular.checkpoint import CARD_NAME, load_model
+from applications.molecular.dataset import ConformerStore
+from applications.molecular.model import ConformerModel
+
+CHECKPOINTS: Final = "checkpoints"
+"""Folder of the checkpoints in that of a run."""
+
+
+@final
+class RunMismatchError(ValueError):
+    """A run folder that was started with other options or other data."""
+
+
+def claim_folder(output: Path, asked: dict[str, dict[str, Any]]) -> None:
+    """Record what a run is, or check that it is the same one.
+
+    Args:
+        output: Folder of the run.
+        asked: Sections of plain values that decide the outcome.
+
+    Raises:
+        RunMismatchError: If the folder was started with other values.
+    """
+    record = output / "run.json"
+    if record.is_file():
+        found = json.loads(record.read_text())
+        if found != asked:
+            changed = [
+                f"{part}.{name}"
+                for part in sorted(asked.keys() | found.keys())
+                for name in sorted(asked.get(part, {}).keys() | found.get(part, {}).keys())
+                if asked.get(part, {}).get(name) != found.get(part, {}).get(name)
+            ]
+            raise RunMismatchError(
+                f"got other options or data than {output} was started with ({', '.join(changed)}); "
+                "repeat the first command line to continue it, or choose another folder"
+            )
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps(asked, indent=2) + "\n")
+
+
+def data_card(store: ConformerStore) -> dict[str, Any]:
+    """Identity of a data set, for records and model cards."""
+    names = ("source_fingerprint", "method", "rdkit", "n_molecules", "n_conformers")
+    splits = {f"{name}_molecules": len(rows) for name, rows in store.splits.items()}
+    return {**{name: store.meta[name] for name in names if name in store.meta}, **splits}
+
+
+def finished_model(output: Path) -> ConformerModel | None:
+    """The model of a run that has done all of its steps, or None."""
+    card = output / CARD_NAME
+    if card.is_file() and json.loads(card.read_text()).get("finished"):
+        return load_model(output)
+    return None
+
+
+def newest_checkpoint(output: Path) -> Path | None:
+    """The newest checkpoint that can be read: a run killed while writing leaves the one before it."""
+    for path in sorted((output / CHECKPOINTS).glob("*.ckpt"), reverse=True):
+        try:
+            torch.load(path, map_location="cpu", weights_only=False)
+        except (OSError, RuntimeError, EOFError, ValueError):
+            continue
+        return path
+    return None
