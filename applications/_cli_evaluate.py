@@ -45,9 +45,7 @@ def evaluate(
         FailuresName, typer.Option(help="A molecule without conformers: coverage zero, or left out.")
     ] = FailuresName.zero,
     baseline: Annotated[BaselineName, typer.Option(help="Columns beside the model.")] = BaselineName.etkdg,
-    posebusters: Annotated[
-        int, typer.Option(min=0, help="Conformers checked with PoseBusters; 0 for none.")
-    ] = 0,
+    posebusters: Annotated[int, typer.Option(min=0, help="Conformers checked with PoseBusters; 0 for none.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes; results do not depend on it.")] = 1,
     seed: Annotated[int, typer.Option(help="Of baselines, bootstrap and choice of conformers.")] = 0,
 ) -> None:
@@ -73,9 +71,7 @@ def evaluate(
         found = read_generated(generated)
         chosen_split = None if split == "all" else split
         with progress_bar("molecules") as advance:
-            results, missing = run(
-                found, store, split=chosen_split, options=options, workers=workers, advance=advance
-            )
+            results, missing = run(found, store, split=chosen_split, options=options, workers=workers, advance=advance)
         report = build_report(
             results,
             options=options,

@@ -57,9 +57,7 @@ def generate(
     model: Model = None,
     steps: Steps = 50,
     sampler: Annotated[SamplerName, typer.Option(help="Process to simulate.")] = SamplerName.ode,
-    noise_scale: Annotated[
-        float, typer.Option(min=0.0, help="Of the SDE; 1 is exact, less is sharper.")
-    ] = 1.0,
+    noise_scale: Annotated[float, typer.Option(min=0.0, help="Of the SDE; 1 is exact, less is sharper.")] = 1.0,
     seed: Seed = 0,
     stereo: Annotated[
         StereoName, typer.Option(help="Wrong stereochemistry: sample again, report, or keep.")
@@ -114,9 +112,9 @@ def generate(
 
 def demo(
     *,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the SDF, tables and picture.")
-    ] = Path("quotient-demo"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the SDF, tables and picture.")] = Path(
+        "quotient-demo"
+    ),
     n: Annotated[int, typer.Option("-n", min=1, help="Conformers per drug.")] = 5,
     model: Model = None,
     steps: Steps = 50,

@@ -19,9 +19,7 @@ def prepare(
     max_confs: Annotated[int, typer.Option(min=1, help="Conformers embedded per molecule.")] = 30,
     min_heavy: Annotated[int, typer.Option(min=1, help="Fewest heavy atoms.")] = 4,
     max_heavy: Annotated[int, typer.Option(min=1, help="Most heavy atoms.")] = 30,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Use only the first molecules of the source.")
-    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use only the first molecules of the source.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; results do not depend on it.")] = 1,
     seed: Annotated[int, typer.Option(help="Master seed.")] = 0,
     time_limit: Annotated[float, typer.Option(min=1.0, help="Seconds for one molecule.")] = 60.0,

@@ -46,9 +46,7 @@ def train(
     symmetry: Annotated[
         SymmetryName, typer.Option(help="What the loss does with motions along the orbit.")
     ] = SymmetryName.quotient,
-    coupling: Annotated[
-        CouplingName, typer.Option(help="How noise is paired with data.")
-    ] = CouplingName.orbit_aligned,
+    coupling: Annotated[CouplingName, typer.Option(help="How noise is paired with data.")] = CouplingName.orbit_aligned,
     network: Annotated[NetworkName, typer.Option(help="Family of networks.")] = NetworkName.equivariant,
     hydrogens: Annotated[
         HydrogensName, typer.Option(help="Hydrogens are placed afterwards, or modelled like other atoms.")

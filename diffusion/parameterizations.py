@@ -1,7 +1,7 @@
 """What a network predicts, and how predictions turn into each other.
 
-For x_t = alpha x0 + beta x1 + gamma eps with x0 ~ N(0, 1) independent of x1, put a^2 = alpha^2 + gamma^2. With the denoiser
-D = E[x1 | x_t]:
+For x_t = alpha x0 + beta x1 + gamma eps with x0 ~ N(0, 1) independent of x1, put a^2 = alpha^2 + gamma^2.
+With the denoiser D = E[x1 | x_t]:
 
     velocity  v = (a' x_t - (a' beta - a beta') D) / a
     score     s = -(x_t - beta D) / a^2

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from groups import directional_derivative
+
 
 @dataclass(frozen=True)
 class Coefficients:
@@ -25,9 +27,9 @@ class Coefficients:
 
 
 class Schedule(abc.ABC):
-    """alpha falls from 1 to 0 and beta rises from 0 to 1 while t runs from prior (0) to data (1); gamma(0) = gamma(1) = 0.
+    """alpha falls from 1 to 0 and beta rises from 0 to 1 while t runs from prior (0) to data (1).
 
-    Only the functions are written; derivatives are computed.
+    gamma vanishes at both ends. Only the functions are written; derivatives are computed.
     """
 
     @abc.abstractmethod
@@ -44,10 +46,10 @@ class Schedule(abc.ABC):
 
     def coefficients(self, t: Tensor) -> Coefficients:
         """Values and derivatives by forward-mode differentiation."""
-        direction = torch.ones_like(t)
-        (alpha, beta, gamma), (d_alpha, d_beta, d_gamma) = torch.func.jvp(
-            lambda s: (self.alpha(s), self.beta(s), self.gamma(s)), (t,), (direction,)
-        )
+        one = torch.ones_like(t)
+        alpha, d_alpha = directional_derivative(self.alpha, t, one)
+        beta, d_beta = directional_derivative(self.beta, t, one)
+        gamma, d_gamma = directional_derivative(self.gamma, t, one)
         return Coefficients(alpha, beta, gamma, d_alpha, d_beta, d_gamma)
 
 

@@ -5,6 +5,7 @@ Importing this package selects geomstats' pytorch backend and leaves torch's def
 
 from groups._geomstats import MatrixLieGroup
 from groups.action import GroupAction
+from groups.autodiff import directional_derivative
 from groups.errors import ActionError, GeomstatsBackendError, GroupError
 from groups.euclidean import SpecialEuclidean, Translations
 from groups.group import Group, MatrixGroup
@@ -35,5 +36,6 @@ __all__ = [
     "Translations",
     "Unitary",
     "best_rotation",
+    "directional_derivative",
     "superpose",
 ]

@@ -10,6 +10,7 @@ import os
 import sys
 import warnings
 from importlib import import_module
+from typing import Any, cast
 
 import torch
 
@@ -54,17 +55,27 @@ from geomstats.geometry.special_euclidean import SpecialEuclidean as GeomstatsSp
 from geomstats.geometry.special_orthogonal import SpecialOrthogonal as GeomstatsSpecialOrthogonal  # noqa: E402
 
 
+def geomstats_so(n: int) -> MatrixLieGroup:
+    """Geomstats' SO(n), n >= 2."""
+    return cast(MatrixLieGroup, GeomstatsSpecialOrthogonal(n))
+
+
+def geomstats_se(n: int) -> MatrixLieGroup:
+    """Geomstats' SE(n), n >= 2."""
+    return cast(MatrixLieGroup, GeomstatsSpecialEuclidean(n))
+
+
 def algebra_basis(group: MatrixLieGroup) -> torch.Tensor:
     """Basis of geomstats' Lie algebra of a group, float64, ``[dim, n, n]``."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.sparse.SparseTensor", category=UserWarning)
-        return group.lie_algebra.basis.to(torch.float64)
+        return cast(Any, group).lie_algebra.basis.to(torch.float64)
 
 
 __all__ = [
     "GeomstatsGroupAction",
-    "GeomstatsSpecialEuclidean",
-    "GeomstatsSpecialOrthogonal",
     "MatrixLieGroup",
     "algebra_basis",
+    "geomstats_se",
+    "geomstats_so",
 ]

@@ -9,6 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from groups._geomstats import GeomstatsGroupAction
+from groups.autodiff import directional_derivative
 from groups.errors import ActionError
 from groups.group import Group
 
@@ -47,7 +48,7 @@ class GroupAction(GeomstatsGroupAction):
         """The point g x, shape ``[..., *point_shape]``."""
 
     @override
-    def __call__(self, group_elem: Tensor, point: Tensor) -> Tensor:
+    def __call__(self, group_elem: Tensor, point: Tensor) -> Tensor:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self.act(group_elem, point)
 
     def infinitesimal(self, x: Tensor) -> Tensor:
@@ -62,7 +63,7 @@ class GroupAction(GeomstatsGroupAction):
         identity = group.identity(x)
 
         def velocity(direction: Tensor) -> Tensor:
-            return torch.func.jvp(lambda g: self.act(g, x), (identity,), (direction,))[1]
+            return directional_derivative(lambda g: self.act(g, x), identity, direction)[1]
 
         field = torch.func.vmap(velocity)(group.basis_like(x))
         if field.shape[1:] != x.shape:

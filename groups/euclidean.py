@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from groups._geomstats import GeomstatsSpecialEuclidean, algebra_basis
+from groups._geomstats import MatrixLieGroup, algebra_basis, geomstats_se
 from groups.errors import GroupError
 from groups.group import Group, MatrixGroup, element_dtype
 from groups.orthogonal import SpecialOrthogonal
@@ -61,9 +61,8 @@ class Translations(Group):
     def connected(self) -> bool:
         return True
 
-    @property
     @override
-    def basis(self) -> Tensor:
+    def _make_basis(self) -> Tensor:
         return torch.eye(self.n, dtype=torch.float64)
 
     @override
@@ -143,17 +142,16 @@ class SpecialEuclidean(MatrixGroup):
     def connected(self) -> bool:
         return True
 
-    @cached_property
     @override
-    def basis(self) -> Tensor:
+    def _make_basis(self) -> Tensor:
         if self.n == 1:
             return torch.tensor([[[0.0, 1.0], [0.0, 0.0]]], dtype=torch.float64)
         return algebra_basis(self.geomstats)
 
     @cached_property
-    def geomstats(self) -> GeomstatsSpecialEuclidean:
+    def geomstats(self) -> MatrixLieGroup:
         """The same group as a geomstats manifold."""
-        return GeomstatsSpecialEuclidean(self.n)
+        return geomstats_se(self.n)
 
     def rotation(self, element: Tensor) -> Tensor:
         """The rotation R of a rigid motion, shape ``[..., n, n]``."""

@@ -65,10 +65,14 @@ class Group(abc.ABC):
         """Claim: G is finite."""
         return self.dim == 0
 
-    @property
     @abc.abstractmethod
+    def _make_basis(self) -> Tensor:
+        """Compute :attr:`basis`."""
+
+    @cached_property
     def basis(self) -> Tensor:
         """Basis e_a of the Lie algebra as tangent vectors at the identity, double precision, ``[dim, *shape]``."""
+        return self._make_basis()
 
     @abc.abstractmethod
     def identity(self, like: Tensor) -> Tensor:
@@ -84,7 +88,7 @@ class Group(abc.ABC):
 
     @abc.abstractmethod
     def exp(self, coordinates: Tensor) -> Tensor:
-        """exp(sum_a c_a e_a) for real coordinates ``[..., dim]``."""
+        """Group element of the Lie algebra element sum_a c_a e_a, for real coordinates c, ``[..., dim]``."""
 
     @abc.abstractmethod
     def bracket(self, first: Tensor, second: Tensor) -> Tensor:

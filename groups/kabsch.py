@@ -9,7 +9,7 @@ from torch import Tensor
 def best_rotation(point: Tensor, base_point: Tensor) -> Tensor:
     """R in SO(d) minimising |point R^T - base_point|^2.
 
-    With the singular value decomposition point^T base_point = U S W^T, R = W D U^T where D = diag(1, ..., 1, det(U W^T)).
+    With the singular value decomposition point^T base_point = U S W^T, R = W D U^T, D = diag(1, ..., 1, det(U W^T)).
     The result is a constant of differentiation; :func:`superpose` adds the derivative.
 
     Args:
@@ -45,7 +45,5 @@ def superpose(point: Tensor, base_point: Tensor, basis: Tensor) -> Tensor:
     moments = torch.einsum("aij,...ji->...a", basis, cross)
     products = basis[:, None] @ basis[None, :]
     hessian = -torch.einsum("abij,...ji->...ab", (products + products.transpose(0, 1)) / 2, cross.detach())
-    turn = torch.einsum(
-        "...ab,...b->...a", torch.linalg.pinv(hessian, hermitian=True), moments - moments.detach()
-    )
+    turn = torch.einsum("...ab,...b->...a", torch.linalg.pinv(hessian, hermitian=True), moments - moments.detach())
     return rotated + rotated.detach() @ torch.einsum("...a,aij->...ji", turn, basis)

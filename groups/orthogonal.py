@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from groups._geomstats import GeomstatsSpecialOrthogonal, algebra_basis
+from groups._geomstats import MatrixLieGroup, algebra_basis, geomstats_so
 from groups.errors import GroupError
 from groups.group import MatrixGroup, element_dtype
 
@@ -64,24 +64,21 @@ class SpecialOrthogonal(MatrixGroup):
     def connected(self) -> bool:
         return True
 
-    @cached_property
     @override
-    def basis(self) -> Tensor:
+    def _make_basis(self) -> Tensor:
         if self.n == 1:
             return torch.zeros(0, 1, 1, dtype=torch.float64)
         return algebra_basis(self.geomstats)
 
     @cached_property
-    def geomstats(self) -> GeomstatsSpecialOrthogonal:
+    def geomstats(self) -> MatrixLieGroup:
         """The same group as a geomstats manifold."""
-        return GeomstatsSpecialOrthogonal(self.n)
+        return geomstats_so(self.n)
 
     @property
     def log_haar_volume(self) -> float:
-        """Log volume of the group in the metric of unit angles: the product of the volumes of the spheres S^1 .. S^{n-1}."""
-        return sum(
-            math.log(2.0) + 0.5 * k * math.log(math.pi) - math.lgamma(0.5 * k) for k in range(2, self.n + 1)
-        )
+        """Log volume in the metric of unit angles: the product of the volumes of the spheres S^1, ..., S^(n-1)."""
+        return sum(math.log(2.0) + 0.5 * k * math.log(math.pi) - math.lgamma(0.5 * k) for k in range(2, self.n + 1))
 
     @override
     def inverse(self, element: Tensor) -> Tensor:

@@ -98,12 +98,13 @@ class RigidMotionAction(GroupAction):
     point_ndim = 2
 
     def __init__(self, dim: int, *, mask: Tensor | None = None) -> None:
-        self.group: SpecialEuclidean = SpecialEuclidean(dim)
+        self._rigid = SpecialEuclidean(dim)
+        self.group = self._rigid
         self.mask = mask
 
     @override
     def act(self, g: Tensor, x: Tensor) -> Tensor:
-        group = self.group
+        group = self._rigid
         return _keep(x @ group.rotation(g).mT + group.translation(g).unsqueeze(-2), self.mask)
 
     @override
@@ -114,4 +115,4 @@ class RigidMotionAction(GroupAction):
     def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor:
         rotation = best_rotation(_center(point, self.mask), _center(base_point, self.mask))
         moved = _centroid(point, self.mask) @ rotation.mT
-        return self.group.assemble(rotation, (_centroid(base_point, self.mask) - moved).squeeze(-2))
+        return self._rigid.assemble(rotation, (_centroid(base_point, self.mask) - moved).squeeze(-2))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import final
 
 import torch
@@ -73,10 +72,7 @@ class DirectProduct(Group):
 
     def join(self, parts: list[Tensor]) -> Tensor:
         """Inverse of :meth:`split`; batch shapes are broadcast."""
-        lead = [
-            part.shape[: part.ndim - len(factor.shape)]
-            for part, factor in zip(parts, self.factors, strict=True)
-        ]
+        lead = [part.shape[: part.ndim - len(factor.shape)] for part, factor in zip(parts, self.factors, strict=True)]
         batch = torch.broadcast_shapes(*lead)
         flat = [
             part.reshape(*shape, size).expand(*batch, size)
@@ -85,9 +81,8 @@ class DirectProduct(Group):
         dtype = element_dtype(flat[0], is_complex=self.is_complex)
         return torch.cat([part.to(dtype) for part in flat], -1)
 
-    @cached_property
     @override
-    def basis(self) -> Tensor:
+    def _make_basis(self) -> Tensor:
         blocks = []
         for number, factor in enumerate(self.factors):
             rows = [

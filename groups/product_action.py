@@ -21,14 +21,15 @@ class ProductAction(GroupAction):
 
     def __init__(self, *actions: GroupAction) -> None:
         self.actions = actions
-        self.group: DirectProduct = DirectProduct(*(action.group for action in actions))
+        self._product = DirectProduct(*(action.group for action in actions))
+        self.group = self._product
         self.isometric = all(action.isometric for action in actions)
         self.linear = all(action.linear for action in actions)
         self.point_ndim = actions[0].point_ndim
 
     @override
     def act(self, g: Tensor, x: Tensor) -> Tensor:
-        for action, part in reversed(list(zip(self.actions, self.group.split(g), strict=True))):
+        for action, part in reversed(list(zip(self.actions, self._product.split(g), strict=True))):
             x = action.act(part, x)
         return x
 

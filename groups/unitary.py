@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import final
 
 import torch
@@ -63,17 +62,16 @@ class Unitary(MatrixGroup):
     def connected(self) -> bool:
         return True
 
-    @cached_property
     @override
-    def basis(self) -> Tensor:
+    def _make_basis(self) -> Tensor:
         basis = torch.zeros(self.dim, self.n, self.n, dtype=torch.complex128)
         for k in range(self.n):
-            basis[k, k, k] = 1j
+            basis[k, k, k] = torch.tensor(1j, dtype=basis.dtype)
         number = self.n
         for j in range(self.n):
             for k in range(j + 1, self.n):
                 basis[number, j, k], basis[number, k, j] = math.sqrt(0.5), -math.sqrt(0.5)
-                basis[number + 1, j, k] = basis[number + 1, k, j] = 1j * math.sqrt(0.5)
+                basis[number + 1, j, k] = basis[number + 1, k, j] = torch.tensor(1j * math.sqrt(0.5), dtype=basis.dtype)
                 number += 2
         return basis
 

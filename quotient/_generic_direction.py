@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from groups import directional_derivative
 from quotient.spaces import TotalSpace
 
 _GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
@@ -17,18 +18,12 @@ def rounding_direction(space: TotalSpace, point: Tensor) -> Tensor:
     """A fixed direction without symmetry, every coordinate of the size of the largest coordinate of the point."""
     count = math.prod(space.shape)
     angle = 1.0 + _GOLDEN_ANGLE * torch.arange(count, dtype=torch.float64, device=point.device)
-    pattern = (
-        torch.polar(torch.ones_like(angle), angle)
-        if point.is_complex()
-        else math.sqrt(2.0) * torch.cos(angle)
-    )
+    pattern = torch.polar(torch.ones_like(angle), angle) if point.is_complex() else math.sqrt(2.0) * torch.cos(angle)
     reach = point.detach().abs().amax(tuple(range(-len(space.shape), 0)), keepdim=True)
     return space.to_tangent(reach * pattern.reshape(space.shape), point)
 
 
-def rounding_noise(
-    space: TotalSpace, fields: Callable[[Tensor], Tensor], point: Tensor
-) -> tuple[Tensor, Tensor]:
+def rounding_noise(space: TotalSpace, fields: Callable[[Tensor], Tensor], point: Tensor) -> tuple[Tensor, Tensor]:
     """Vector fields at a point, and the size of their derivative along :func:`rounding_direction`.
 
     Args:
@@ -39,6 +34,6 @@ def rounding_noise(
     Returns:
         The vectors, and the noise ``[..., m]`` for :func:`quotient._frame.orthonormal_frame`.
     """
-    values, change = torch.func.jvp(fields, (point,), (rounding_direction(space, point),))
+    values, change = directional_derivative(fields, point, rounding_direction(space, point))
     lifted = point.unsqueeze(-len(space.shape) - 1)
     return values, space.norm(change.detach(), lifted)

@@ -86,7 +86,8 @@ def mean_curvature_from_log_volume(quotient: GroupQuotient, base_point: Tensor) 
     """
     if not quotient.action.group.unimodular:
         raise ClaimError(
-            f"{quotient.action.group!r} is not unimodular, so -grad log vol is not the mean curvature: use mean_curvature"
+            f"{quotient.action.group!r} is not unimodular, so -grad log vol is not the mean curvature: "
+            "use mean_curvature"
         )
     point = upcast(base_point)
     gradient = torch.func.grad(lambda y: quotient.log_orbit_volume(y).sum())(point)

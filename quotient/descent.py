@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from groups import GroupAction
+from groups import GroupAction, directional_derivative
 from quotient.spaces import TotalSpace
 
 _STARTS = 8
@@ -18,9 +18,7 @@ def _real_rows(vectors: Tensor, rank: int) -> Tensor:
     return torch.view_as_real(flat).flatten(-2) if flat.is_complex() else flat
 
 
-def _newton_step(
-    space: TotalSpace, action: GroupAction, moving: Tensor, target: Tensor, damping: Tensor
-) -> Tensor:
+def _newton_step(space: TotalSpace, action: GroupAction, moving: Tensor, target: Tensor, damping: Tensor) -> Tensor:
     """Damped Newton step in the Lie algebra, the Hessian's eigenvalues taken positive, ``[..., group dim]``."""
     rank = len(space.shape)
     axis = moving.ndim - rank
@@ -30,7 +28,7 @@ def _newton_step(
 
     here = fields(moving)
     turned = torch.func.vmap(
-        lambda direction: torch.func.jvp(fields, (moving,), (direction,))[1], in_dims=axis, out_dims=axis
+        lambda direction: directional_derivative(fields, moving, direction)[1], in_dims=axis, out_dims=axis
     )(here)
     rows = _real_rows(here, rank)
     rest = _real_rows(moving - target, rank).unsqueeze(-2)
@@ -38,9 +36,7 @@ def _newton_step(
     hessian = gram + (_real_rows(turned, rank) * rest.unsqueeze(-2)).sum(-1)
     sizes = torch.diagonal(gram, dim1=-2, dim2=-1)
     scale = torch.where(sizes > 0, sizes, torch.ones_like(sizes)).rsqrt()
-    values, vectors = torch.linalg.eigh(
-        scale.unsqueeze(-1) * 0.5 * (hessian + hessian.mT) * scale.unsqueeze(-2)
-    )
+    values, vectors = torch.linalg.eigh(scale.unsqueeze(-1) * 0.5 * (hessian + hessian.mT) * scale.unsqueeze(-2))
     slope = (scale * (rows * rest).sum(-1)).unsqueeze(-1)
     lengths = (values.abs() + damping.unsqueeze(-1)).unsqueeze(-1)
     return -scale * (vectors @ ((vectors.mT @ slope) / lengths)).squeeze(-1)
@@ -67,9 +63,7 @@ def align_by_descent(space: TotalSpace, action: GroupAction, point: Tensor, base
     with torch.no_grad():
         random = group.random((_STARTS - 1,), torch.Generator().manual_seed(0), point)
         elements = torch.cat([group.identity(point).unsqueeze(0), random])
-        moving = action.act(
-            elements.reshape(_STARTS, *(1,) * (point.ndim - rank), *group.shape), point.unsqueeze(0)
-        )
+        moving = action.act(elements.reshape(_STARTS, *(1,) * (point.ndim - rank), *group.shape), point.unsqueeze(0))
         target = base_point.unsqueeze(0)
 
         def cost(y: Tensor) -> Tensor:

@@ -44,8 +44,8 @@ class GroupQuotient(OrbitSpace):
     def __init__(self, total_space: TotalSpace, action: GroupAction) -> None:
         if not action.isometric:
             raise ClaimError(
-                f"{type(action).__name__} does not act on {total_space!r} by isometries, so orbits are not the fibres of a "
-                "Riemannian submersion and projected scores are not scores: change the metric of the total space"
+                f"{type(action).__name__} does not act on {total_space!r} by isometries, so its orbits are not the "
+                "fibres of a Riemannian submersion and projected scores are not scores: change the metric of the space"
             )
         self._space = total_space
         self.action = action
@@ -166,7 +166,7 @@ class GroupQuotient(OrbitSpace):
 
     @override
     def align(self, point: Tensor, base_point: Tensor) -> Alignment:
-        """By the action's closed form where it has one and M is flat, else by descent along the orbit from several starts.
+        """By the action's closed form where it has one, else by descent along the orbit from several starts.
 
         Raises:
             ClaimError: when M is not flat.

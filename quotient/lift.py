@@ -89,9 +89,7 @@ def lifted_step(
     curvature = quotient.mean_curvature(point)
     strength = step * sigma**2 * space.inner_product(curvature, curvature, point)
     free = drift * step + noise * (sigma * step.sqrt())
-    lifted = (
-        quotient.horizontal_projection(free, point) - (0.5 * curvature_drift * step * sigma**2) * curvature
-    )
+    lifted = quotient.horizontal_projection(free, point) - (0.5 * curvature_drift * step * sigma**2) * curvature
     loose = rule.unprojected(strength)
     loose = loose.reshape(loose.shape + (1,) * len(space.shape))
     return torch.where(loose, quotient.center(point + space.to_tangent(free, point)), point + lifted)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from groups import directional_derivative
 from quotient._frame import Frame, InnerProduct, orthonormal_frame, project
 from quotient._generic_direction import rounding_noise
 from quotient.curvature import mean_curvature_from_projector
@@ -36,9 +37,7 @@ class MapSubmersion(RiemannianSubmersion):
         tensor([-0.0000, -0.5000])
     """
 
-    def __init__(
-        self, total_space: TotalSpace, base_space: TotalSpace, map: Callable[[Tensor], Tensor]
-    ) -> None:
+    def __init__(self, total_space: TotalSpace, base_space: TotalSpace, map: Callable[[Tensor], Tensor]) -> None:  # noqa: A002
         self._space = total_space
         self.base_space = base_space
         self.map = map
@@ -53,7 +52,7 @@ class MapSubmersion(RiemannianSubmersion):
 
     def _gradients(self, point: Tensor) -> Tensor:
         """Riemannian gradients of the components of pi, ``[..., m, *point_shape]``."""
-        value, pull_back = torch.func.vjp(self.map, point)
+        value, pull_back, *_ = torch.func.vjp(self.map, point)
         rank = len(self.base_space.shape)
         count = value[(0,) * (value.ndim - rank)].numel()
         one_hot = torch.eye(count, dtype=value.dtype, device=value.device)
@@ -85,12 +84,12 @@ class MapSubmersion(RiemannianSubmersion):
 
     def tangent_map(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
         """D pi(v) at x, a tangent vector of B at pi(x)."""
-        return torch.func.jvp(self.map, (base_point,), (tangent_vec,))[1]
+        return directional_derivative(self.map, base_point, tangent_vec)[1]
 
     def riemannian_defect(self, base_point: Tensor) -> Tensor:
-        """Largest entry of |<d pi u_i, d pi u_j>_B - delta_ij| over the horizontal frame; zero for a Riemannian submersion.
+        """Largest entry of |<d pi u_i, d pi u_j>_B - delta_ij| over the horizontal frame, shape ``[...]``.
 
-        Shape ``[...]``.
+        Zero for a Riemannian submersion.
         """
         point = upcast(base_point)
         frame = self.horizontal_frame(base_point)

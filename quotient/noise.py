@@ -51,9 +51,7 @@ class GeneratorNoise(NoiseSource):
     @override
     def normal(self, like: Tensor) -> Tensor:
         real = torch.float64 if like.dtype in (torch.float64, torch.complex128) else torch.float32
-        values = torch.randn(
-            _as_real_shape(like), generator=self.generator, dtype=real, device=self.generator.device
-        )
+        values = torch.randn(_as_real_shape(like), generator=self.generator, dtype=real, device=self.generator.device)
         return _from_real(values, like)
 
 
@@ -80,7 +78,8 @@ class CounterNoise(NoiseSource):
     """Noise that is a pure function of (seed of the item, number of the call, coordinate).
 
     Row b of the result depends on ``seeds[b]`` alone: not on the batch it stands in, nor on padding, nor on the device.
-    Coordinates are numbered along the trailing axes, so padding goes at the end. A hash of the three numbers gives two uniforms, Box-Muller two normals.
+    Coordinates are numbered along the trailing axes, so padding goes at the end. A hash of the three numbers gives two
+    uniforms, and Box-Muller a normal.
 
     Args:
         seeds: 64-bit integers, one for each item along the first axis of the points, shape ``[batch]``.

@@ -49,7 +49,7 @@ class Stratum:
 class OrbitSpace(RiemannianSubmersion):
     """Q = M/G for a group G acting on M by isometries.
 
-    Everything is defined on singular orbits too: the vertical space is the tangent space of the orbit that exists there.
+    Everything is defined on singular orbits too: the vertical space is the tangent space of the orbit that is there.
     """
 
     @property

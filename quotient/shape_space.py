@@ -90,9 +90,7 @@ class ShapeSpace(OrbitSpace):
     @override
     def vertical_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
         tangent = self._space.keep(upcast(tangent_vec))
-        return (tangent - self._horizontal(tangent, base_point)).to(
-            torch.result_type(tangent_vec, base_point)
-        )
+        return (tangent - self._horizontal(tangent, base_point)).to(torch.result_type(tangent_vec, base_point))
 
     @override
     def horizontal_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from groups import directional_derivative
 from quotient.errors import PointShapeError
 
 
@@ -56,9 +57,7 @@ class TotalSpace(abc.ABC):
         """Riemannian gradient from an ambient differential (what ``torch.autograd`` returns)."""
 
     @abc.abstractmethod
-    def covariant_derivative(
-        self, field: Callable[[Tensor], Tensor], direction: Tensor, base_point: Tensor
-    ) -> Tensor:
+    def covariant_derivative(self, field: Callable[[Tensor], Tensor], direction: Tensor, base_point: Tensor) -> Tensor:
         """Levi-Civita derivative of a vector field along ``direction`` at ``base_point``."""
 
     @abc.abstractmethod
@@ -89,9 +88,7 @@ class TotalSpace(abc.ABC):
                 f"points of {self!r} have shape [..., {', '.join(map(str, self.shape))}], got {tuple(point.shape)}"
             )
         if not (point.is_floating_point() or point.is_complex()):
-            raise PointShapeError(
-                f"points must be floating or complex, got {point.dtype}: convert with .double()"
-            )
+            raise PointShapeError(f"points must be floating or complex, got {point.dtype}: convert with .double()")
 
 
 class FlatSpace(TotalSpace):
@@ -104,9 +101,7 @@ class FlatSpace(TotalSpace):
 
     @override
     def inner_product(self, first: Tensor, second: Tensor, base_point: Tensor) -> Tensor:
-        product = (
-            (first.conj() * second).real if first.is_complex() or second.is_complex() else first * second
-        )
+        product = (first.conj() * second).real if first.is_complex() or second.is_complex() else first * second
         return product.sum(tuple(range(-len(self.shape), 0)))
 
     @override
@@ -126,10 +121,8 @@ class FlatSpace(TotalSpace):
         return torch.randn(*batch_shape, *self.shape, generator=generator, dtype=torch.float64)
 
     @override
-    def covariant_derivative(
-        self, field: Callable[[Tensor], Tensor], direction: Tensor, base_point: Tensor
-    ) -> Tensor:
-        return torch.func.jvp(field, (base_point,), (direction,))[1]
+    def covariant_derivative(self, field: Callable[[Tensor], Tensor], direction: Tensor, base_point: Tensor) -> Tensor:
+        return directional_derivative(field, base_point, direction)[1]
 
 
 @final
@@ -190,9 +183,7 @@ class ComplexEuclidean(FlatSpace):
     def check_point(self, point: Tensor) -> None:
         super().check_point(point)
         if not point.is_complex():
-            raise PointShapeError(
-                f"points of {self!r} are complex, got {point.dtype}: convert with .cdouble()"
-            )
+            raise PointShapeError(f"points of {self!r} are complex, got {point.dtype}: convert with .cdouble()")
 
 
 @final
@@ -269,11 +260,7 @@ class PointClouds(FlatSpace):
 
     def keep(self, array: Tensor) -> Tensor:
         """Zero the padded rows of ``array [..., n_points, d]``, also where they hold NaN."""
-        return (
-            array
-            if self.mask is None
-            else torch.where(self.mask.unsqueeze(-1), array, torch.zeros_like(array))
-        )
+        return array if self.mask is None else torch.where(self.mask.unsqueeze(-1), array, torch.zeros_like(array))
 
     def centroid(self, point: Tensor) -> Tensor:
         """Mean of the real points, shape ``[..., 1, d]``; zero when there are none."""

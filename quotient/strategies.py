@@ -22,9 +22,7 @@ class CloudShape(enum.Enum):
 _SPAN = {CloudShape.PLANAR: 2, CloudShape.COLLINEAR: 1, CloudShape.COINCIDENT: 0, CloudShape.ONE_POINT: 0}
 
 
-def random_cloud(
-    shape: CloudShape, *, n_points: int, dim: int, offset: float, scale: float, seed: int
-) -> Tensor:
+def random_cloud(shape: CloudShape, *, n_points: int, dim: int, offset: float, scale: float, seed: int) -> Tensor:
     """A random cloud of a given shape in a random orientation, float64, ``[n_points, dim]``.
 
     Args:

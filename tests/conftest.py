@@ -1,10 +1,15 @@
-"""Settings of the whole suite: one thread a worker, and the profiles of hypothesis."""
+"""Settings of the whole suite: types checked at run time, one thread a worker, the profiles of hypothesis."""
 
 from datetime import timedelta
 
 import torch
 from hypothesis import settings
+from jaxtyping import install_import_hook
 
+# Not the floors above: pickle cannot find the methods that the hook wraps, and checkpoints hold some.
+install_import_hook(
+    ["groups", "quotient"], "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+)
 torch.set_num_threads(1)
 
 settings.register_profile("dev", deadline=timedelta(seconds=5))

@@ -86,9 +86,7 @@ def test_every_import_is_declared(pyproject: dict[str, Any]) -> None:
     foreign = imported - set(FLOORS) - sys.stdlib_module_names
     assert "torch" in foreign
     undeclared = {
-        name
-        for name in foreign
-        if not declared & {canonicalize_name(owner) for owner in owners.get(name, ())}
+        name for name in foreign if not declared & {canonicalize_name(owner) for owner in owners.get(name, ())}
     }
     assert not undeclared, f"imported, but not among the dependencies: {sorted(undeclared)}"
 

@@ -44,9 +44,7 @@ def generation_account(
 def fingerprint(account: dict[str, Any], requests: Sequence[Request], settings: GenerationSettings) -> str:
     """Identifies results: weights, configuration and requests, but not versions, device or batch size."""
     asked = [(request.name, request.given) for request in requests]
-    text = json.dumps(
-        [account["weights_sha256"], account["model_spec"], account["config"], settings.window, asked]
-    )
+    text = json.dumps([account["weights_sha256"], account["model_spec"], account["config"], settings.window, asked])
     return hashlib.sha256(text.encode()).hexdigest()
 
 

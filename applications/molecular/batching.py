@@ -55,9 +55,7 @@ class FeatureBatch:
         return replace(self, **{name: getattr(self, name).to(target) for name in floats})
 
 
-def collate(
-    molecules: Sequence[MoleculeFeatures], *, scale: float, pad_to: int | None = None
-) -> FeatureBatch:
+def collate(molecules: Sequence[MoleculeFeatures], *, scale: float, pad_to: int | None = None) -> FeatureBatch:
     """Pad and stack the features of several molecules.
 
     Args:

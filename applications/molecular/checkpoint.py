@@ -56,10 +56,7 @@ def save_model(model: ConformerModel, folder: Path, *, dtype: torch.dtype = torc
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights, card_path = folder / WEIGHTS_NAME, folder / CARD_NAME
-    state = {
-        name: value.detach().to("cpu", dtype).contiguous()
-        for name, value in model.network.state_dict().items()
-    }
+    state = {name: value.detach().to("cpu", dtype).contiguous() for name, value in model.network.state_dict().items()}
     fresh, fresh_card = weights.with_suffix(".safetensors.tmp"), card_path.with_suffix(".json.tmp")
     save_file(state, fresh)
     card = {
@@ -109,9 +106,7 @@ def load_model(path: Path | None = None, *, device: torch.device | str = "cpu") 
     try:
         state = {name: value.float() for name, value in load_file(weights).items()}
     except (SafetensorError, OSError) as error:
-        raise CorruptModelError(
-            f"got unreadable weights {weights} ({error}); copy or export them again"
-        ) from error
+        raise CorruptModelError(f"got unreadable weights {weights} ({error}); copy or export them again") from error
     network = build_network(spec.network)
     try:
         network.load_state_dict(state)
@@ -150,9 +145,7 @@ def _read_card(path: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
-        raise CorruptModelError(
-            f"got an unreadable card {path} ({error}); copy or export it again"
-        ) from error
+        raise CorruptModelError(f"got an unreadable card {path} ({error}); copy or export it again") from error
     if not isinstance(card, dict):
         raise CorruptModelError(f"got a card {path} that is not a JSON object; copy or export it again")
     return card

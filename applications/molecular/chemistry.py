@@ -158,9 +158,7 @@ def _check_composition(smiles: str, mol: Chem.Mol, limits: SizeLimits) -> None:
         detail = f"{heavy}, expected at least {limits.min_heavy_atoms}"
         raise MoleculeRefused(smiles, Refusal.TOO_FEW_ATOMS, detail)
     if heavy > limits.max_heavy_atoms:
-        raise MoleculeRefused(
-            smiles, Refusal.TOO_MANY_ATOMS, f"{heavy}, expected at most {limits.max_heavy_atoms}"
-        )
+        raise MoleculeRefused(smiles, Refusal.TOO_MANY_ATOMS, f"{heavy}, expected at most {limits.max_heavy_atoms}")
 
 
 def _parse_problem(smiles: str) -> str:

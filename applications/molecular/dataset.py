@@ -82,9 +82,7 @@ class ConformerStore(Sequence[ConformerRecord]):
         self.meta: dict[str, Any] = _read_json(path / "meta.json")
         if self.meta.get("format_version") != FORMAT_VERSION:
             got = self.meta.get("format_version")
-            raise DatasetError(
-                f"{path}: format version {got}, expected {FORMAT_VERSION}. Prepare the data again."
-            )
+            raise DatasetError(f"{path}: format version {got}, expected {FORMAT_VERSION}. Prepare the data again.")
         self.splits: dict[str, list[int]] = _read_json(path / "splits.json")
         try:
             self._positions, self._numbers, self._energies = (
@@ -106,9 +104,7 @@ class ConformerStore(Sequence[ConformerRecord]):
         """
         path = Path(path)
         if not (path / "meta.json").is_file():
-            raise DatasetError(
-                f"{path} is not a finished data set. Run `quotient molecules prepare -o {path}`."
-            )
+            raise DatasetError(f"{path} is not a finished data set. Run `quotient molecules prepare -o {path}`.")
         return cls(path)
 
     def __len__(self) -> int:
@@ -136,9 +132,7 @@ class ConformerStore(Sequence[ConformerRecord]):
         return self._smiles[index]
 
 
-def write_dataset(
-    path: Path, records: Sequence[ConformerRecord], *, meta: Mapping[str, object]
-) -> ConformerStore:
+def write_dataset(path: Path, records: Sequence[ConformerRecord], *, meta: Mapping[str, object]) -> ConformerStore:
     """Write records as a data set and open it. `meta.json` comes last: a folder with it is complete.
 
     Args:
@@ -149,9 +143,7 @@ def write_dataset(
     path.mkdir(parents=True, exist_ok=True)
     n_atoms = np.array([len(r.atomic_numbers) for r in records], dtype=np.int64)
     n_confs = np.array([len(r.energies) for r in records], dtype=np.int64)
-    np.save(
-        path / "positions.npy", _joined([r.positions.reshape(-1, 3) for r in records], np.float32, (0, 3))
-    )
+    np.save(path / "positions.npy", _joined([r.positions.reshape(-1, 3) for r in records], np.float32, (0, 3)))
     np.save(path / "atomic_numbers.npy", _joined([r.atomic_numbers for r in records], np.uint8, (0,)))
     np.save(path / "energies.npy", _joined([r.energies for r in records], np.float64, (0,)))
     table = pa.table(

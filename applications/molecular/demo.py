@@ -96,14 +96,10 @@ def run_demo(
         sampling: steps and process.
         advance: called with (conformers done, conformers in all).
     """
-    requests = [
-        Request(name=name, given=smiles, outcome=parse_smiles(smiles)) for name, smiles in DRUGS.items()
-    ]
+    requests = [Request(name=name, given=smiles, outcome=parse_smiles(smiles)) for name, smiles in DRUGS.items()]
     account = generation_account(model, sampling, settings)
     sdf = folder / "demo.sdf"
-    output = OutputFiles(
-        sdf, fingerprint=fingerprint(account, requests, settings), account=account, force=True
-    )
+    output = OutputFiles(sdf, fingerprint=fingerprint(account, requests, settings), account=account, force=True)
     generate(requests, ModelSampler(model, sampling), settings, output, advance=advance)
     found = read_generated(sdf)
     panels, lines = [], []
@@ -117,9 +113,7 @@ def run_demo(
     png = folder / "demo.png"
     if panels:
         draw_grid(panels, png)
-    return DemoReport(
-        sdf=sdf, png=png, lines=lines, conformers_per_second=found.account.get("conformers_per_second")
-    )
+    return DemoReport(sdf=sdf, png=png, lines=lines, conformers_per_second=found.account.get("conformers_per_second"))
 
 
 def _line(name: str, molecule: Molecule, frames: np.ndarray, settings: GenerationSettings) -> DemoLine:

@@ -81,10 +81,7 @@ def atom_descriptors(mol: Mol) -> np.ndarray:
     for ring in mol.GetRingInfo().AtomRings():
         for index in ring:
             sizes[index].add(len(ring))
-    rows = [
-        _atom_row(atom, sizes[atom.GetIdx()], table.GetRcovalent(atom.GetAtomicNum()))
-        for atom in mol.GetAtoms()
-    ]
+    rows = [_atom_row(atom, sizes[atom.GetIdx()], table.GetRcovalent(atom.GetAtomicNum())) for atom in mol.GetAtoms()]
     return np.asarray(rows, dtype=np.float32).reshape(-1, ATOM_WIDTH)
 
 

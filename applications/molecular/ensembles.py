@@ -129,9 +129,7 @@ def _can_be_embedded(molecule: Molecule, *, seed: int) -> bool:
         return rdDistGeom.EmbedMolecule(Chem.Mol(molecule.full), parameters) >= 0
 
 
-def relax_mmff(
-    mol: Chem.Mol, conf_ids: list[int], *, smiles: str, options: EnsembleOptions
-) -> dict[int, float]:
+def relax_mmff(mol: Chem.Mol, conf_ids: list[int], *, smiles: str, options: EnsembleOptions) -> dict[int, float]:
     """Relax conformers of `mol` in place in MMFF94s.
 
     Returns:

@@ -123,9 +123,7 @@ def evaluate(
         EvaluationError: no requested molecule has a reference.
     """
     if split is not None and split not in store.splits:
-        raise EvaluationError(
-            f"{store.path} has no split {split!r}. Choose one of {', '.join(store.splits)} or all."
-        )
+        raise EvaluationError(f"{store.path} has no split {split!r}. Choose one of {', '.join(store.splits)} or all.")
     rows = range(len(store)) if split is None else store.splits[split]
     known = {store.smiles(row): row for row in rows}
     tasks = [

@@ -104,8 +104,7 @@ def modelled_atoms(mol: Mol, *, hydrogens: Hydrogens) -> list[int]:
     return [
         atom.GetIdx()
         for atom in mol.GetAtoms()
-        if atom.GetAtomicNum() != 1
-        or [neighbour.GetAtomicNum() != 1 for neighbour in atom.GetNeighbors()] != [True]
+        if atom.GetAtomicNum() != 1 or [neighbour.GetAtomicNum() != 1 for neighbour in atom.GetNeighbors()] != [True]
     ]
 
 

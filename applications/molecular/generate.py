@@ -166,10 +166,7 @@ def generate_window(
             break
     results: list[GeneratedConformer] = []
     for plan in plans:
-        finished = [
-            GeneratedConformer(row=item.row, mol=item.mol) if isinstance(item, _Job) else item
-            for item in plan
-        ]
+        finished = [GeneratedConformer(row=item.row, mol=item.mol) if isinstance(item, _Job) else item for item in plan]
         results.extend(_with_relative_energies(finished))
     return results, seconds
 

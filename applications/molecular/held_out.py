@@ -88,9 +88,7 @@ def generate_positions(
         chosen = order[start : start + _BATCH]
         batch = collate([items[i] for i in chosen], scale=model.scale).to(parameter.device)
         space = model.quotient(batch)
-        noise = CounterNoise(
-            torch.tensor([seeds[i] for i in chosen], dtype=torch.int64, device=parameter.device)
-        )
+        noise = CounterNoise(torch.tensor([seeds[i] for i in chosen], dtype=torch.int64, device=parameter.device))
         x0 = space.center(noise.normal(torch.zeros(len(chosen), batch.n_atoms, 3, device=parameter.device)))
         x: Tensor = sampler.sample(space, x0, model.velocity(batch)).x * model.scale
         for row, i in enumerate(chosen):
@@ -124,12 +122,8 @@ def held_out_figures(
         own = np.stack(positions[k * config.generated : (k + 1) * config.generated])
         full = np.zeros((config.generated, item.mol.GetNumAtoms(), 3))
         full[:, keep] = own
-        picks = np.linspace(0, len(item.references) - 1, min(config.references, len(item.references))).astype(
-            int
-        )
-        matrix = rmsd_matrix(
-            with_conformers(item.mol, full), with_conformers(item.mol, item.references[picks])
-        )
+        picks = np.linspace(0, len(item.references) - 1, min(config.references, len(item.references))).astype(int)
+        matrix = rmsd_matrix(with_conformers(item.mol, full), with_conformers(item.mol, item.references[picks]))
         scores.append(score(matrix, [config.threshold]))
     return {
         "amr_recall": float(np.mean([s.amr_recall for s in scores])),

@@ -80,9 +80,7 @@ class OutputFiles:
                 self.progress = replace(self.progress, csv_bytes=self.csv.stat().st_size)
             self._write_json()
         except OSError as error:
-            raise OutputError(
-                f"cannot write {error.filename or sdf}: {error.strerror}. Choose another -o."
-            ) from error
+            raise OutputError(f"cannot write {error.filename or sdf}: {error.strerror}. Choose another -o.") from error
 
     def append(
         self, conformers: Iterable[GeneratedConformer], *, sampling_seconds: float, total_seconds: float
@@ -90,9 +88,7 @@ class OutputFiles:
         """Write the results of one window; afterwards they survive an interruption."""
         conformers = list(conformers)
         made = [c for c in conformers if c.mol is not None]
-        self._append(
-            self.sdf, "".join(_sdf_record(c.mol, c.row, self._account) for c in made if c.mol is not None)
-        )
+        self._append(self.sdf, "".join(_sdf_record(c.mol, c.row, self._account) for c in made if c.mol is not None))
         self._append(self.csv, _csv_text(csv_cells(c.row) for c in conformers))
         self.progress = replace(
             self.progress,
@@ -124,8 +120,7 @@ class OutputFiles:
         except (OSError, ValueError, KeyError, TypeError):
             pass
         raise OutputError(
-            f"{existing[0]} holds the results of another command. "
-            "Choose another -o, or overwrite it with --force."
+            f"{existing[0]} holds the results of another command. Choose another -o, or overwrite it with --force."
         )
 
     def _cut(self) -> None:

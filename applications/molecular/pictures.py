@@ -40,9 +40,7 @@ class Panel:
     conf_id: int = -1
 
 
-def draw_grid(
-    rows: Sequence[Sequence[Panel]], path: Path, *, panel_inches: float = 2.6, dpi: int = 110
-) -> None:
+def draw_grid(rows: Sequence[Sequence[Panel]], path: Path, *, panel_inches: float = 2.6, dpi: int = 110) -> None:
     """Draw panels in rows and save them as a PNG. All panels share one scale, so sizes can be compared.
 
     Each molecule is turned to show its widest side; conformers of one row are superposed on the first of it.
@@ -143,9 +141,7 @@ def _draw(axes: Axes, mol: Chem.Mol, positions: NDArray[np.float64]) -> None:
         _draw_bond(axes, bond, positions, near)
 
 
-def _draw_bond(
-    axes: Axes, bond: Chem.Bond, positions: NDArray[np.float64], near: NDArray[np.float64]
-) -> None:
+def _draw_bond(axes: Axes, bond: Chem.Bond, positions: NDArray[np.float64], near: NDArray[np.float64]) -> None:
     from matplotlib.patches import Polygon
 
     i, j = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()

@@ -47,8 +47,7 @@ def require_posebusters() -> None:
 
     if find_spec("posebusters") is None:
         raise MissingExtraError(
-            "PoseBusters is not installed. "
-            "Run `pip install 'quotient-diffusion[evaluation]'`, or use --posebusters 0."
+            "PoseBusters is not installed. Run `pip install 'quotient-diffusion[evaluation]'`, or use --posebusters 0."
         )
 
 

@@ -158,17 +158,14 @@ def _claim(parts: Path, fingerprint: str) -> None:
         raise PrepareError(f"cannot write {parts}: {error}. Choose another -o.") from error
     if mark.read_text() != fingerprint:
         raise PrepareError(
-            f"{parts} holds the beginning of another data set. "
-            "Use the same source and options, or another -o."
+            f"{parts} holds the beginning of another data set. Use the same source and options, or another -o."
         )
 
 
 def _reopen(output: Path, fingerprint: str) -> tuple[ConformerStore, PrepareReport]:
     store = ConformerStore.open(output)
     if store.meta.get("source_fingerprint") != fingerprint:
-        raise PrepareError(
-            f"{output} holds a data set of another source or other options. Choose another -o."
-        )
+        raise PrepareError(f"{output} holds a data set of another source or other options. Choose another -o.")
     return store, PrepareReport(**store.meta["report"])
 
 
@@ -209,9 +206,7 @@ def _read_part(path: Path) -> Iterator[tuple[dict[str, str | int], ConformerReco
             yield row, record
 
 
-def _gather(
-    parts: Path, n_parts: int, *, n_source: int, n_unique: int
-) -> tuple[PrepareReport, list[ConformerRecord]]:
+def _gather(parts: Path, n_parts: int, *, n_source: int, n_unique: int) -> tuple[PrepareReport, list[ConformerRecord]]:
     records: dict[str, ConformerRecord] = {}
     refusals: Counter[str] = Counter()
     n_dropped = n_collisions = 0

@@ -62,9 +62,7 @@ def read_generated(sdf: Path) -> GeneratedSet:
         requested = _requested(table)
     if not requested:
         raise ReadbackError(f"{sdf} holds no molecule. Generate some conformers first.")
-    positions = {
-        smiles: np.stack(found[smiles]) if smiles in found else np.empty((0, 0, 3)) for smiles in requested
-    }
+    positions = {smiles: np.stack(found[smiles]) if smiles in found else np.empty((0, 0, 3)) for smiles in requested}
     account = sdf.with_suffix(".json")
     return GeneratedSet(
         positions=positions,
@@ -97,8 +95,7 @@ def _ordered(mol: Chem.Mol, molecule: Molecule, sdf: Path) -> NDArray[np.float64
     match = mol.GetSubstructMatch(molecule.full)
     if mol.GetNumAtoms() != molecule.full.GetNumAtoms() or not match:
         raise ReadbackError(
-            f"{sdf}: a record does not hold the atoms of {molecule.smiles} with explicit hydrogens. "
-            "Remove the record."
+            f"{sdf}: a record does not hold the atoms of {molecule.smiles} with explicit hydrogens. Remove the record."
         )
     return positions[list(match)]
 

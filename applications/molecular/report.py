@@ -52,8 +52,7 @@ def build_report(
         "conformers": made,
         "failures": failures.value,
         "scores": {
-            source.value: _plain(_summaries(results, source, options=options, failures=failures))
-            for source in sources
+            source.value: _plain(_summaries(results, source, options=options, failures=failures)) for source in sources
         },
         "model_by_rotatable_bonds": {
             f"{low}-{high}" if high < 1000 else f"{low}+": _plain(
@@ -93,14 +92,10 @@ def write_report(folder: Path, report: Mapping[str, Any], results: Sequence[Mole
         writer.writerow(["source", "measure", "mean", "median", "low", "high", "n"])
         for source, measures in report["scores"].items():
             for measure, values in measures.items():
-                writer.writerow(
-                    [source, measure, *(values[k] for k in ("mean", "median", "low", "high", "n"))]
-                )
+                writer.writerow([source, measure, *(values[k] for k in ("mean", "median", "low", "high", "n"))])
     with paths[2].open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(
-            ["smiles", "rotatable_bonds", "n_references", "n_generated", "n_requested", *_columns(results)]
-        )
+        writer.writerow(["smiles", "rotatable_bonds", "n_references", "n_generated", "n_requested", *_columns(results)])
         for r in results:
             counts = [r.rotatable_bonds, r.n_references, r.n_generated, r.n_requested]
             writer.writerow([r.smiles, *counts, *(f"{value:.4f}" for value in _values(r))])

@@ -49,17 +49,13 @@ def collect_requests(arguments: Sequence[str], *, stdin: TextIO, split: str = "t
         for name, smiles in _read(argument, stdin=stdin, split=split):
             found.setdefault((name, smiles), _request(name, smiles))
     if not found:
-        raise SourceError(
-            "no molecule was given. Give a SMILES, a file of `SMILES name` lines, or - for stdin."
-        )
+        raise SourceError("no molecule was given. Give a SMILES, a file of `SMILES name` lines, or - for stdin.")
     return list(found.values())
 
 
 def _read(argument: str, *, stdin: TextIO, split: str) -> list[tuple[str, str]]:
     if argument == "-":
-        return [
-            (_name(m.source_id, m.smiles), m.smiles) for m in parse_smiles_lines(stdin.read().splitlines())
-        ]
+        return [(_name(m.source_id, m.smiles), m.smiles) for m in parse_smiles_lines(stdin.read().splitlines())]
     path = Path(argument)
     if _is_dir(path):
         store = ConformerStore.open(path)

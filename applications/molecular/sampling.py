@@ -82,9 +82,7 @@ class ModelSampler(AbstractConformerSampler):
         """Atoms the model generates: all of them, or the heavy ones."""
         return description.atom_index.numpy()
 
-    def sample(
-        self, descriptions: Sequence[MoleculeFeatures], seeds: Sequence[int]
-    ) -> list[NDArray[np.float64]]:
+    def sample(self, descriptions: Sequence[MoleculeFeatures], seeds: Sequence[int]) -> list[NDArray[np.float64]]:
         """Coordinates in Å; each depends on its molecule, its seed and, by rounding only, on the batch."""
         batch = collate(descriptions, scale=self._model.scale).to(self._device)
         quotient = self._model.quotient(batch)

@@ -59,9 +59,7 @@ def read_smiles_file(path: Path) -> list[SourceMolecule]:
 def nci_molecules() -> list[SourceMolecule]:
     """The first 5,000 molecules of the NCI open database, a file that comes with RDKit (BSD licence)."""
     path = Path(RDConfig.RDDataDir) / "NCI" / "first_5K.smi"
-    return [
-        SourceMolecule(f"nci {molecule.source_id}", molecule.smiles) for molecule in read_smiles_file(path)
-    ]
+    return [SourceMolecule(f"nci {molecule.source_id}", molecule.smiles) for molecule in read_smiles_file(path)]
 
 
 def open_source(text: str) -> list[SourceMolecule]:

@@ -107,9 +107,7 @@ def check_stereo(mol: Chem.Mol, *, conf_id: int = -1) -> StereoReport:
     seen = Chem.Mol(mol)
     with rdBase.BlockLogs():
         Chem.AssignStereochemistryFrom3D(seen, confId=conf_id, replaceExistingTags=True)
-    centres_kept = sum(
-        seen.GetAtomWithIdx(i).GetChiralTag() == mol.GetAtomWithIdx(i).GetChiralTag() for i in centres
-    )
+    centres_kept = sum(seen.GetAtomWithIdx(i).GetChiralTag() == mol.GetAtomWithIdx(i).GetChiralTag() for i in centres)
     bonds_kept = sum(_same_side(seen.GetBondWithIdx(i), mol.GetBondWithIdx(i)) for i in bonds)
     kept = centres_kept == len(centres) and bonds_kept == len(bonds)
     if not kept:

@@ -53,8 +53,7 @@ def assemble(molecule: Molecule, modelled: NDArray[np.int64], coordinates: NDArr
         return with_conformers(molecule.full, ordered[None])
     if not np.array_equal(modelled, np.arange(molecule.n_heavy)):
         raise ValueError(
-            f"{molecule.smiles}: got coordinates of {len(modelled)} atoms, "
-            f"expected all or the first {molecule.n_heavy}"
+            f"{molecule.smiles}: got coordinates of {len(modelled)} atoms, expected all or the first {molecule.n_heavy}"
         )
     with rdBase.BlockLogs():
         return Chem.AddHs(with_conformers(molecule.heavy, centred[None]), addCoords=True)

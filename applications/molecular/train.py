@@ -143,9 +143,7 @@ def train(
         return model
     raw = load_examples(store, store.splits["train"], hydrogens=options.hydrogens, scale=1.0, advance=advance)
     if not raw:
-        raise EmptySplitError(
-            f"got {data} without training molecules of two or more atoms; prepare more molecules"
-        )
+        raise EmptySplitError(f"got {data} without training molecules of two or more atoms; prepare more molecules")
     scale = coordinate_scale(raw) if start is None else start.scale
     examples = [Example(features=e.features, positions=e.positions / scale) for e in raw]
     validation = load_examples(store, store.splits["validation"], hydrogens=options.hydrogens, scale=scale)

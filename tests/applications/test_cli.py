@@ -44,11 +44,7 @@ def generate(model: Path, output: Path, *arguments: str | Path, stdin: str = "")
 
 def one_dry_line(result: Result) -> str:
     assert result.exit_code == 1
-    lines = [
-        line
-        for line in result.stderr.splitlines()
-        if line and not line.startswith(("conformers:", "molecules:"))
-    ]
+    lines = [line for line in result.stderr.splitlines() if line and not line.startswith(("conformers:", "molecules:"))]
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("error: ")
     assert "Traceback" not in result.output
@@ -65,9 +61,7 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
         "heavy = ('torch', 'rdkit', 'lightning', 'matplotlib', 'numpy', 'pyarrow')\n"
         "print([name for name in heavy if name in sys.modules])\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
 
 
@@ -118,9 +112,7 @@ def test_bad_input_is_one_line_that_names_the_remedy(model: Path, tmp_path: Path
     broken = tmp_path / "broken"
     broken.mkdir()
     for path in model.iterdir():
-        (broken / path.name).write_bytes(
-            path.read_bytes()[:-1] if path.suffix == ".safetensors" else path.read_bytes()
-        )
+        (broken / path.name).write_bytes(path.read_bytes()[:-1] if path.suffix == ".safetensors" else path.read_bytes())
     assert "copy" in one_dry_line(generate(broken, out, "CCO"))
     assert not out.exists()
 
@@ -128,9 +120,7 @@ def test_bad_input_is_one_line_that_names_the_remedy(model: Path, tmp_path: Path
 def test_prepare_generate_evaluate_from_end_to_end(model: Path, tmp_path: Path) -> None:
     (tmp_path / "in.smi").write_text("CCCCO a\nC[C@H](N)C(=O)O b\nxx c\n")
     data = tmp_path / "data"
-    prepared = run(
-        "molecules", "prepare", "--source", f"etkdg:{tmp_path / 'in.smi'}", "-o", data, "--max-confs", "3"
-    )
+    prepared = run("molecules", "prepare", "--source", f"etkdg:{tmp_path / 'in.smi'}", "-o", data, "--max-confs", "3")
     assert prepared.exit_code == 0, prepared.output
     assert "1 dropped: the SMILES cannot be read" in prepared.output
     splits = json.loads((data / "splits.json").read_text())
@@ -139,9 +129,7 @@ def test_prepare_generate_evaluate_from_end_to_end(model: Path, tmp_path: Path) 
     made = generate(model, out, data, "--split", split, "-n", "4", "--stereo", "off")
     assert made.exit_code == 0, made.output
     report = tmp_path / "report"
-    done = run(
-        "molecules", "evaluate", out, "--ref", data, "-o", report, "--split", split, "--threshold", "1.0"
-    )
+    done = run("molecules", "evaluate", out, "--ref", data, "-o", report, "--split", split, "--threshold", "1.0")
     assert done.exit_code == 0, done.output
     figures = json.loads((report / "report.json").read_text())
     assert figures["molecules"] == len(splits[split])

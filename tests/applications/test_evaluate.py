@@ -43,9 +43,7 @@ def _generated(store: ConformerStore, *, mirror: bool = False) -> GeneratedSet:
 
 
 def test_the_references_themselves_score_perfectly(store: ConformerStore) -> None:
-    results, missing = evaluate(
-        _generated(store), store, split=None, options=EvaluationOptions(baselines=False)
-    )
+    results, missing = evaluate(_generated(store), store, split=None, options=EvaluationOptions(baselines=False))
     assert missing == []
     for result in results:
         model = result.scores[Source.MODEL]
@@ -56,9 +54,7 @@ def test_the_references_themselves_score_perfectly(store: ConformerStore) -> Non
 
 
 def test_mirror_images_lose_stereo_where_there_is_any_and_nothing_else(store: ConformerStore) -> None:
-    results, _ = evaluate(
-        _generated(store, mirror=True), store, split=None, options=EvaluationOptions(baselines=False)
-    )
+    results, _ = evaluate(_generated(store, mirror=True), store, split=None, options=EvaluationOptions(baselines=False))
     by_smiles = {r.smiles: r for r in results}
     chiral = by_smiles[parse_smiles(SMILES[1]).smiles]
     assert not any(report.kept for report in chiral.stereo)
@@ -202,8 +198,7 @@ def test_quick_checks_see_stretched_bonds_and_clashes(store: ConformerStore) -> 
 def test_posebusters_passes_references_and_fails_wreckage(store: ConformerStore) -> None:
     pytest.importorskip("posebusters")
     sound = [
-        with_conformers(Chem.AddHs(Chem.MolFromSmiles(r.smiles)), r.positions[:1].astype(np.float64))
-        for r in store
+        with_conformers(Chem.AddHs(Chem.MolFromSmiles(r.smiles)), r.positions[:1].astype(np.float64)) for r in store
     ]
     wrecked = [with_conformers(m, 1.5 * m.GetConformer().GetPositions()[None]) for m in sound]
     assert posebusters.bust(sound).pass_rate == 1.0
@@ -211,8 +206,6 @@ def test_posebusters_passes_references_and_fails_wreckage(store: ConformerStore)
 
 
 def test_without_posebusters_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "importlib.util.find_spec", lambda name: None if name == "posebusters" else builtins.object
-    )
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "posebusters" else builtins.object)
     with pytest.raises(posebusters.MissingExtraError, match=r"quotient-diffusion\[evaluation\]"):
         posebusters.require_posebusters()

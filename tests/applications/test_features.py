@@ -126,9 +126,7 @@ def test_bounds_hold_for_embedded_conformers() -> None:
 
 
 def test_collation_keeps_each_molecule_and_pads_with_nothing() -> None:
-    items = [
-        featurize(Chem.MolFromSmiles(s), hydrogens=Hydrogens.PLACED) for s in ("CO", "C[C@H](O)F", "C1CC1")
-    ]
+    items = [featurize(Chem.MolFromSmiles(s), hydrogens=Hydrogens.PLACED) for s in ("CO", "C[C@H](O)F", "C1CC1")]
     batch = collate(items, scale=2.0, pad_to=6)
     assert batch.mask.sum(1).tolist() == [2, 4, 3]
     assert torch.equal(batch.pairs[1, :4, :4], items[1].pairs)

@@ -34,12 +34,8 @@ TINY = EquivariantConfig(scalars=16, vectors=8, pairs=8, heads=2, forces=4, bloc
 MOLECULES = ["CCO", "CC(=O)Oc1ccccc1C(=O)O", "C[C@H](N)C(=O)O", "F/C=C/CC"]
 
 
-def tiny_model(
-    hydrogens: Hydrogens = Hydrogens.PLACED, coupling: Coupling = Coupling.INDEPENDENT
-) -> ConformerModel:
-    spec = ModelSpec(
-        network=TINY, hydrogens=hydrogens, symmetry=Symmetry.QUOTIENT, coupling=coupling, scale=2.0
-    )
+def tiny_model(hydrogens: Hydrogens = Hydrogens.PLACED, coupling: Coupling = Coupling.INDEPENDENT) -> ConformerModel:
+    spec = ModelSpec(network=TINY, hydrogens=hydrogens, symmetry=Symmetry.QUOTIENT, coupling=coupling, scale=2.0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         return ConformerModel.untrained(spec)
@@ -140,9 +136,7 @@ def test_conformers_depend_on_neither_batch_nor_order_nor_number(hydrogens: Hydr
         )
         results, _ = generate_window(requests_of(*smiles), sampler, settings)
         return {
-            (r.row.smiles, r.row.conf_id): r.mol.GetConformer().GetPositions()
-            for r in results
-            if r.mol is not None
+            (r.row.smiles, r.row.conf_id): r.mol.GetConformer().GetPositions() for r in results if r.mol is not None
         }
 
     reference = run(MOLECULES, 3, 64)
@@ -156,10 +150,7 @@ def test_conformers_depend_on_neither_batch_nor_order_nor_number(hydrogens: Hydr
 
 def test_seed_changes_everything() -> None:
     sampler = ModelSampler(tiny_model(), SamplingSettings(steps=2))
-    found = [
-        generate_window(requests_of("CCCC"), sampler, GenerationSettings(seed=seed))[0][0]
-        for seed in (0, 0, 1)
-    ]
+    found = [generate_window(requests_of("CCCC"), sampler, GenerationSettings(seed=seed))[0][0] for seed in (0, 0, 1)]
     frames = [f.mol.GetConformer().GetPositions() for f in found if f.mol is not None]
     assert np.array_equal(frames[0], frames[1])
     assert np.abs(frames[0] - frames[2]).max() > 0.1
@@ -213,13 +204,9 @@ def test_relaxation_of_all_atoms_lowers_the_energy_and_none_moves_nothing() -> N
     assert np.abs(mol.GetConformer().GetPositions() - before).max() > 1e-3
 
 
-def _files(
-    path: Path, requests: list[Request], settings: GenerationSettings, *, force: bool = False
-) -> OutputFiles:
+def _files(path: Path, requests: list[Request], settings: GenerationSettings, *, force: bool = False) -> OutputFiles:
     account = generation_account(tiny_model(), SamplingSettings(), settings)
-    return OutputFiles(
-        path, fingerprint=fingerprint(account, requests, settings), account=account, force=force
-    )
+    return OutputFiles(path, fingerprint=fingerprint(account, requests, settings), account=account, force=force)
 
 
 def test_files_have_one_record_per_conformer_and_one_row_per_request(tmp_path: Path) -> None:

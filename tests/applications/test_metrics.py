@@ -56,9 +56,7 @@ def test_rmsd_ignores_rigid_motion_and_sees_reflection() -> None:
     molecule = parse_smiles("C[C@H](N)C(=O)OCC")
     frames = _frames(molecule.smiles, 4, seed=1)
     references = with_conformers(molecule.full, frames)
-    moved = with_conformers(
-        molecule.full, np.stack([f @ _rotation(rng).T + rng.normal(size=3) for f in frames])
-    )
+    moved = with_conformers(molecule.full, np.stack([f @ _rotation(rng).T + rng.normal(size=3) for f in frames]))
     assert np.abs(np.diag(rmsd_matrix(moved, references))).max() < 1e-4
     mirrored = with_conformers(molecule.full, -frames)
     assert np.diag(rmsd_matrix(mirrored, references)).min() > 0.3
@@ -86,7 +84,5 @@ def test_rmsd_agrees_with_spyrmsd(smiles: str) -> None:
     numbers = np.array(molecule.atomic_numbers[:n])
     graph = Chem.GetAdjacencyMatrix(molecule.heavy)
     for r in range(2):
-        oracle = spyrmsd.symmrmsd(
-            b[r, :n], [a[g, :n] for g in range(2)], numbers, numbers, graph, graph, minimize=True
-        )
+        oracle = spyrmsd.symmrmsd(b[r, :n], [a[g, :n] for g in range(2)], numbers, numbers, graph, graph, minimize=True)
         assert np.abs(matrix[r] - np.array(oracle)).max() < 1e-3

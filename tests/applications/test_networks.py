@@ -44,16 +44,12 @@ def inputs(batch: FeatureBatch, dtype: torch.dtype = torch.float32) -> tuple[Ten
 
 
 def rotation(seed: int) -> Tensor:
-    q, _ = torch.linalg.qr(
-        torch.randn(3, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    )
+    q, _ = torch.linalg.qr(torch.randn(3, 3, generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
     return q * torch.linalg.det(q)
 
 
 @pytest.mark.parametrize(("config", "most"), [(PLAIN_TINY, 2_400_000), (EQUIVARIANT_TINY, 2_400_000)])
-def test_presets_fit_in_five_megabytes_at_half_precision(
-    config: PlainConfig | EquivariantConfig, most: int
-) -> None:
+def test_presets_fit_in_five_megabytes_at_half_precision(config: PlainConfig | EquivariantConfig, most: int) -> None:
     assert 500_000 < sum(p.numel() for p in build_network(config).parameters()) < most
 
 
@@ -81,9 +77,7 @@ def test_it_is_blind_to_translations_but_sees_the_hand() -> None:
 
 @pytest.mark.parametrize("config", SMALL)
 def test_the_wanted_hand_changes_the_answer(config: PlainConfig | EquivariantConfig) -> None:
-    pair = [
-        featurize(Chem.MolFromSmiles(s), hydrogens=Hydrogens.PLACED) for s in ("C[C@H](O)N", "C[C@@H](O)N")
-    ]
+    pair = [featurize(Chem.MolFromSmiles(s), hydrogens=Hydrogens.PLACED) for s in ("C[C@H](O)N", "C[C@@H](O)N")]
     batch = collate(pair, scale=2.0)
     x, _ = inputs(batch)
     out = make(config)(x[:1].expand(2, -1, -1), torch.full((2,), 0.5), batch)

@@ -46,9 +46,7 @@ def test_a_conformer_is_accepted_for_its_own_stereoisomer_and_for_no_other(smile
             assert verdicts == {shown.smiles == asked.smiles}, (shown.smiles, asked.smiles)
 
 
-@pytest.mark.parametrize(
-    ("smiles", "chiral"), [("C[C@H](F)Cl", True), ("C[S@](=O)CC", True), ("F/C=C/F", False)]
-)
+@pytest.mark.parametrize(("smiles", "chiral"), [("C[C@H](F)Cl", True), ("C[S@](=O)CC", True), ("F/C=C/F", False)])
 def test_a_mirror_image_is_refused_exactly_when_the_molecule_is_chiral(smiles: str, chiral: bool) -> None:  # noqa: FBT001
     molecule = parse_smiles(smiles)
     mirrored = with_conformers(molecule.full, _embedded(molecule, 3) * np.array([1.0, 1.0, -1.0]))

@@ -63,9 +63,7 @@ def records(smiles: list[str]) -> list[ConformerRecord]:
         ids = list(rdDistGeom.EmbedMultipleConfs(mol, 3, randomSeed=1))
         positions = np.stack([mol.GetConformer(i).GetPositions() for i in ids]).astype(np.float32)
         numbers = np.array([a.GetAtomicNum() for a in mol.GetAtoms()], dtype=np.uint8)
-        out.append(
-            ConformerRecord(Chem.MolToSmiles(Chem.MolFromSmiles(text)), numbers, positions, np.zeros(3), text)
-        )
+        out.append(ConformerRecord(Chem.MolToSmiles(Chem.MolFromSmiles(text)), numbers, positions, np.zeros(3), text))
     return out
 
 
@@ -74,9 +72,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("alcohols")
     canonical = [Chem.MolToSmiles(Chem.MolFromSmiles(s)) for s in ALCOHOLS]
     store = write_dataset(path, records(canonical), meta={})
-    (path / "splits.json").write_text(
-        json.dumps({"train": list(range(10)), "validation": [10, 11], "test": []})
-    )
+    (path / "splits.json").write_text(json.dumps({"train": list(range(10)), "validation": [10, 11], "test": []}))
     assert len(store) == 12
     return path
 
@@ -114,17 +110,13 @@ def test_another_command_line_does_not_continue_a_run(data: Path, tmp_path: Path
 
 def test_fine_tuning_starts_from_the_weights_of_another_model(data: Path, tmp_path: Path) -> None:
     first = train(data, tmp_path / "first", options(steps=2), accelerator="cpu")
-    barely = replace(
-        options(steps=1), optimizer=OptimizerConfig(max_steps=1, learning_rate=1e-9, weight_decay=0.0)
-    )
+    barely = replace(options(steps=1), optimizer=OptimizerConfig(max_steps=1, learning_rate=1e-9, weight_decay=0.0))
     second = train(data, tmp_path / "second", barely, start_from=tmp_path / "first", accelerator="cpu")
     fresh = train(data, tmp_path / "fresh", barely, accelerator="cpu")
     assert second.scale == first.scale
     for name, value in first.network.state_dict().items():
         torch.testing.assert_close(second.network.state_dict()[name], value, rtol=0.0, atol=1e-7)
-    assert any(
-        (fresh.network.state_dict()[n] - v).abs().max() > 1e-4 for n, v in first.network.state_dict().items()
-    )
+    assert any((fresh.network.state_dict()[n] - v).abs().max() > 1e-4 for n, v in first.network.state_dict().items())
     with pytest.raises(RunMismatchError, match=r"start_from\.sha256"):
         train(data, tmp_path / "second", barely, accelerator="cpu")
     other = replace(barely, hydrogens=Hydrogens.MODELLED)
@@ -186,9 +178,7 @@ def examples() -> list[Example]:
 
 
 def test_batches_are_functions_of_seed_and_step() -> None:
-    make = [
-        ConformerBatches(examples(), config=BatchConfig(seed=s), scale=1.0, group_size=6) for s in (0, 0, 1)
-    ]
+    make = [ConformerBatches(examples(), config=BatchConfig(seed=s), scale=1.0, group_size=6) for s in (0, 0, 1)]
     one, same, other = (stream.at(5) for stream in make)
     assert torch.equal(one.points, same.points)
     assert torch.equal(one.t, same.t)
@@ -212,9 +202,7 @@ def test_batches_rotate_conformers_and_do_nothing_else() -> None:
 
 def test_every_molecule_is_drawn_equally_often() -> None:
     pool = examples()
-    stream = ConformerBatches(
-        pool, config=BatchConfig(pair_budget=40, max_molecules=3), scale=1.0, group_size=4
-    )
+    stream = ConformerBatches(pool, config=BatchConfig(pair_budget=40, max_molecules=3), scale=1.0, group_size=4)
     counts: dict[tuple[float, ...], int] = {}
     total = 0
     for step in range(600):

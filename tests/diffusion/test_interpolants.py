@@ -4,12 +4,17 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
 from diffusion import (
     CosineSchedule,
     Denoiser,
     Equivariant,
     Independent,
     Interpolant,
+    InterpolantSample,
     LinearSchedule,
     OrbitAligned,
     Quotient,
@@ -22,11 +27,8 @@ from diffusion import (
     velocity_from_denoiser,
 )
 from groups import SpecialEuclidean
-from hypothesis import given
-from hypothesis import strategies as st
 from quotient import CounterNoise, GeneratorNoise, ShapeSpace
 from quotient.strategies import CloudShape, random_cloud
-from torch import Tensor
 
 SCHEDULES = [LinearSchedule(), CosineSchedule(), LinearSchedule(noise=0.3)]
 
@@ -58,7 +60,7 @@ def test_velocity_is_the_time_derivative_of_the_interpolant(schedule: Schedule, 
     x1, h = normal(0, 4, 5, 3), 1e-6
     t = torch.tensor([0.2, 0.4, 0.6, 0.8], dtype=torch.float64)
 
-    def at(times: Tensor):
+    def at(times: Tensor) -> InterpolantSample:
         return interpolant.sample(space, x1, times, CounterNoise(torch.arange(4)))
 
     slope = (at(t + h).x_t - at(t - h).x_t) / (2 * h)
@@ -146,9 +148,7 @@ def test_quotient_loss_ignores_motion_along_the_orbit_and_nothing_else() -> None
     assert Quotient().loss(prediction, target, x_t, space).abs().max() < 1e-25
     assert (Equivariant().loss(prediction, target, x_t, space) > 1e-3).all()
     horizontal = space.horizontal_projection(normal(6, 4, 5, 3), x_t)
-    torch.testing.assert_close(
-        Quotient().loss(target + horizontal, target, x_t, space), (horizontal**2).mean((-2, -1))
-    )
+    torch.testing.assert_close(Quotient().loss(target + horizontal, target, x_t, space), (horizontal**2).mean((-2, -1)))
 
 
 def test_loss_is_a_mean_over_real_coordinates() -> None:

@@ -2,8 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy import stats
+from torch import Tensor
+
 from diffusion import (
     CosineSchedule,
     Euler,
@@ -16,13 +20,12 @@ from diffusion import (
     Schedule,
     SDESampler,
     TimeGridError,
+    VelocityField,
     power_grid,
     uniform_grid,
 )
 from groups import SpecialEuclidean
 from quotient import CounterNoise, GeneratorNoise, ShapeSpace
-from scipy import stats
-from torch import Tensor
 
 CRITICAL = float(stats.norm.isf(0.5e-4))
 SIZE = 0.6
@@ -33,7 +36,7 @@ def normal(seed: int, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def gaussian_velocity(schedule: Schedule):
+def gaussian_velocity(schedule: Schedule) -> VelocityField:
     """Velocity of the flow from N(0, 1) to N(0, SIZE^2)."""
 
     def velocity(x: Tensor, t: Tensor) -> Tensor:
@@ -49,7 +52,7 @@ def gaussian_velocity(schedule: Schedule):
 def test_ode_order(method: Euler, schedule: Schedule) -> None:
     """The exact flow is x1 = SIZE x0; the error falls with the declared order."""
     x0 = SPACE.center(normal(0, 3, 5, 3))
-    steps = [32, 64, 128, 256, 512]
+    steps = [32, 64, 128, 256]
     errors = []
     for n in steps:
         grid = uniform_grid(n) * 0.9
@@ -58,7 +61,7 @@ def test_ode_order(method: Euler, schedule: Schedule) -> None:
         result = ODESampler(grid, method=method).sample(SPACE, x0, gaussian_velocity(schedule))
         assert result.evaluations == n * method.evaluations
         errors.append(float((result.x - exact).norm()))
-    slope = -stats.linregress([math.log(n) for n in steps], [math.log(e) for e in errors]).slope
+    slope = -float(np.polyfit(np.log(steps), np.log(errors), 1)[0])
     assert abs(slope - method.order) < 0.15
 
 
@@ -77,9 +80,7 @@ def test_heun_ends_with_an_euler_step_at_the_data() -> None:
 def sde_statistic(seed: int, *, curvature_drift: float = 1.0, noise_scale: float = 1.0) -> float:
     """Standardised difference between E|x1|^2 and 3 (N - 1) SIZE^2."""
     interpolant = Interpolant()
-    sampler = SDESampler(
-        power_grid(150, 2.0), interpolant, curvature_drift=curvature_drift, noise_scale=noise_scale
-    )
+    sampler = SDESampler(power_grid(150, 2.0), interpolant, curvature_drift=curvature_drift, noise_scale=noise_scale)
     noise = GeneratorNoise(torch.Generator().manual_seed(seed))
     x0 = interpolant.prior.sample(SPACE, torch.zeros(3000, 5, 3, dtype=torch.float64), noise)
     x1 = sampler.sample(SPACE, x0, gaussian_velocity(interpolant.schedule), noise).x
@@ -136,7 +137,7 @@ def test_vertical_parts_of_a_velocity_change_nothing_and_paths_are_shorter() -> 
     spin = spin - spin.mT
 
     def clean(x: Tensor, t: Tensor) -> Tensor:
-        return torch.tanh(x @ x.mT) @ x
+        return 0.2 * torch.tanh(x @ x.mT) @ x * (1 + t) - x
 
     def spinning(x: Tensor, t: Tensor) -> Tensor:
         return clean(x, t) + x @ spin + 3.0

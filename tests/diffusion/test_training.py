@@ -102,9 +102,7 @@ def test_a_resumed_run_is_bit_identical_to_an_uninterrupted_one(tmp_path: Path) 
     wanted, got = whole.network.state_dict(), again.network.state_dict()
     assert all(torch.equal(got[name], wanted[name]) for name in wanted)
     assert any(not torch.equal(broken.network.state_dict()[name], wanted[name]) for name in wanted)
-    one, other = (
-        torch.load(tmp_path / kind / "step=6.ckpt", weights_only=False) for kind in ("whole", "broken")
-    )
+    one, other = (torch.load(tmp_path / kind / "step=6.ckpt", weights_only=False) for kind in ("whole", "broken"))
     for part in ("state_dict", "current_model_state"):
         assert all(torch.equal(one[part][name], other[part][name]) for name in one[part])
 

@@ -2,6 +2,8 @@
 
 import pytest
 import torch
+from torch import Tensor
+
 from groups import (
     ActionError,
     GroupAction,
@@ -10,11 +12,10 @@ from groups import (
     RigidMotionAction,
     RotationAction,
     SpecialOrthogonal,
-    Translations,
     TranslationAction,
+    Translations,
     superpose,
 )
-from torch import Tensor
 
 
 def normal(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
-from groups import DirectProduct, Group, GroupError, SpecialEuclidean, SpecialOrthogonal, Translations, Unitary
 from scipy import stats
 from torch import Tensor
+
+from groups import DirectProduct, Group, GroupError, SpecialEuclidean, SpecialOrthogonal, Translations, Unitary
 
 GROUPS: list[Group] = [
     SpecialOrthogonal(1),
@@ -36,9 +38,7 @@ def test_group_axioms(group: Group) -> None:
     identity = group.identity(LIKE)
     assert a.shape == (5, *group.shape)
     tol = {"rtol": 0, "atol": 1e-12}
-    torch.testing.assert_close(
-        group.compose(group.compose(a, b), c), group.compose(a, group.compose(b, c)), **tol
-    )
+    torch.testing.assert_close(group.compose(group.compose(a, b), c), group.compose(a, group.compose(b, c)), **tol)
     torch.testing.assert_close(group.compose(a, group.inverse(a)), identity.expand_as(a), **tol)
     torch.testing.assert_close(group.compose(identity, a), a, **tol)
 
@@ -101,7 +101,10 @@ def test_haar_moments_of_rotations(n: int) -> None:
     if n == 3:
         # the angle of a Haar rotation has the density (1 - cos) / pi
         angle = torch.acos(((torch.einsum("bii->b", g) - 1) / 2).clamp(-1, 1))
-        assert float(stats.kstest(angle.numpy(), lambda a: (a - torch.sin(torch.tensor(a)).numpy()) / math.pi).pvalue) > 1e-4
+        assert (
+            float(stats.kstest(angle.numpy(), lambda a: (a - torch.sin(torch.tensor(a)).numpy()) / math.pi).pvalue)
+            > 1e-4
+        )
 
 
 @pytest.mark.parametrize("n", [1, 3])
@@ -149,9 +152,10 @@ def double_by_default() -> Iterator[None]:
 def test_geomstats_has_the_same_groups() -> None:
     for ours in (SpecialOrthogonal(3), SpecialEuclidean(3), SpecialEuclidean(2)):
         g, h = draw(ours, 1, 4), draw(ours, 2, 4)
-        assert ours.geomstats.belongs(g, atol=1e-8).all()
-        torch.testing.assert_close(ours.geomstats.compose(g, h), ours.compose(g, h))
-        torch.testing.assert_close(ours.geomstats.inverse(g), ours.inverse(g))
+        theirs: Any = ours.geomstats
+        assert theirs.belongs(g, atol=1e-8).all()
+        torch.testing.assert_close(theirs.compose(g, h), ours.compose(g, h))
+        torch.testing.assert_close(theirs.inverse(g), ours.inverse(g))
 
 
 def test_errors_name_the_group() -> None:

@@ -4,6 +4,9 @@ import math
 
 import pytest
 import torch
+from scipy import stats
+from torch import Tensor
+
 from groups import GroupAction, RotationAction, SpecialOrthogonal
 from quotient import (
     AlwaysLifted,
@@ -19,8 +22,6 @@ from quotient import (
     ShapeSpace,
     UnprojectedNearSmallOrbits,
 )
-from scipy import stats
-from torch import Tensor
 
 #: two-sided p = 1e-4
 CRITICAL = float(stats.norm.isf(0.5e-4))
@@ -90,9 +91,7 @@ def test_plane_modulo_rotations_near_the_origin(seed: int) -> None:
     assert abs(growth_statistic(safe, start, **run)) < CRITICAL
     longest = {}
     for name, motion in (("safe", safe), ("plain", plain)):
-        path = motion.sample(
-            start, horizon=4.0, n_steps=20, noise=GeneratorNoise(torch.Generator().manual_seed(seed))
-        )
+        path = motion.sample(start, horizon=4.0, n_steps=20, noise=GeneratorNoise(torch.Generator().manual_seed(seed)))
         assert path.xs.isfinite().all()
         longest[name] = float((path.xs[1:] - path.xs[:-1]).norm(dim=-1).max() / math.sqrt(0.2))
     assert longest["safe"] < 6.0

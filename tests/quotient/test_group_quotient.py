@@ -4,6 +4,8 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
+
 from groups import (
     DirectProduct,
     GroupAction,
@@ -29,7 +31,6 @@ from quotient import (
     mean_curvature_from_projector,
     mean_curvature_from_second_fundamental_form,
 )
-from torch import Tensor
 
 
 class VectorRotation(GroupAction):
@@ -113,9 +114,7 @@ def test_projection_laws(name: str) -> None:
     v, w = torch.randn_like(x), torch.randn_like(x)
     pv, pw = quotient.horizontal_projection(v, x), quotient.horizontal_projection(w, x)
     torch.testing.assert_close(quotient.horizontal_projection(pv, x), pv, rtol=0, atol=1e-12)
-    torch.testing.assert_close(
-        space.inner_product(pv, w, x), space.inner_product(v, pw, x), rtol=0, atol=1e-11
-    )
+    torch.testing.assert_close(space.inner_product(pv, w, x), space.inner_product(v, pw, x), rtol=0, atol=1e-11)
     rank = len(space.shape)
     killed = quotient.horizontal_projection(quotient.generators(x), x.unsqueeze(-rank - 1))
     assert killed.abs().max() < 1e-12
@@ -135,14 +134,10 @@ def test_projection_and_curvature_are_equivariant_and_the_volume_invariant(name:
 
     moved = action.act(g, x)
     projected = differential(quotient.horizontal_projection(v, x))
-    torch.testing.assert_close(
-        quotient.horizontal_projection(differential(v), moved), projected, rtol=0, atol=1e-10
-    )
+    torch.testing.assert_close(quotient.horizontal_projection(differential(v), moved), projected, rtol=0, atol=1e-10)
     turned = differential(quotient.mean_curvature(x))
     torch.testing.assert_close(quotient.mean_curvature(moved), turned, rtol=0, atol=1e-9)
-    torch.testing.assert_close(
-        quotient.log_orbit_volume(moved), quotient.log_orbit_volume(x), rtol=0, atol=1e-10
-    )
+    torch.testing.assert_close(quotient.log_orbit_volume(moved), quotient.log_orbit_volume(x), rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", list(QUOTIENTS))
@@ -165,9 +160,7 @@ def test_trace_identity_for_an_invariant_function(name: str) -> None:
         point = x[k]
         gradient = torch.func.grad(invariant)(point)
         second = sum(
-            quotient.total_space.inner_product(
-                u, torch.func.jvp(torch.func.grad(invariant), (point,), (u,))[1], point
-            )
+            quotient.total_space.inner_product(u, torch.func.jvp(torch.func.grad(invariant), (point,), (u,))[1], point)
             for u in frame.vectors[k]
         )
         total = second + quotient.total_space.inner_product(curvature[k], gradient, point)
@@ -180,9 +173,7 @@ def test_plane_modulo_rotations(dtype: torch.dtype) -> None:
     x, v = normal(0, 7, 2).to(dtype), normal(1, 7, 2).to(dtype)
     r2 = (x * x).sum(-1, keepdim=True)
     tol = {"rtol": 0, "atol": 20 * torch.finfo(dtype).eps}
-    torch.testing.assert_close(
-        quotient.horizontal_projection(v, x), x * (x * v).sum(-1, keepdim=True) / r2, **tol
-    )
+    torch.testing.assert_close(quotient.horizontal_projection(v, x), x * (x * v).sum(-1, keepdim=True) / r2, **tol)
     torch.testing.assert_close(quotient.log_orbit_volume(x), 0.5 * r2.squeeze(-1).log(), **tol)
     relative = {"rtol": 20 * torch.finfo(dtype).eps, "atol": 0}
     torch.testing.assert_close(quotient.mean_curvature(x), -x / r2, **relative)
@@ -215,9 +206,7 @@ def test_low_rank_factors_modulo_right_rotations() -> None:
     c, u = torch.linalg.eigh(y.mT @ y)
     pairs = 1.0 / (c[:, :, None] + c[:, None, :])
     s = pairs.sum(-1) - torch.diagonal(pairs, dim1=-2, dim2=-1)
-    torch.testing.assert_close(
-        quotient.mean_curvature(y), -y @ (u * s.unsqueeze(-2)) @ u.mT, rtol=0, atol=1e-12
-    )
+    torch.testing.assert_close(quotient.mean_curvature(y), -y @ (u * s.unsqueeze(-2)) @ u.mT, rtol=0, atol=1e-12)
 
 
 def test_quotients_in_stages() -> None:

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch import Tensor
+
 from groups import GroupAction, RigidMotionAction, SpecialOrthogonal
 from quotient import ClaimError, Euclidean, GroupQuotient, MapSubmersion, Matrices, PointClouds
-from torch import Tensor
 
 
 class VectorRotation(GroupAction):
@@ -49,6 +50,8 @@ def test_redundant_invariants_span_the_same_horizontal_space() -> None:
     by_map = MapSubmersion(PointClouds(5, 3), Matrices(5, 5), gram)
     by_group = GroupQuotient(PointClouds(5, 3), RigidMotionAction(3))
     x, v = normal(4, 2, 5, 3), normal(5, 2, 5, 3)
-    torch.testing.assert_close(by_map.horizontal_projection(v, x), by_group.horizontal_projection(v, x), rtol=0, atol=1e-10)
+    torch.testing.assert_close(
+        by_map.horizontal_projection(v, x), by_group.horizontal_projection(v, x), rtol=0, atol=1e-10
+    )
     torch.testing.assert_close(by_map.mean_curvature(x), by_group.mean_curvature(x), rtol=0, atol=1e-8)
     assert (by_map.horizontal_frame(x).rank == 9).all()

@@ -1,9 +1,10 @@
 """Scores on M and on Q."""
 
 import torch
+from torch import Tensor
+
 from groups import GroupAction, SpecialOrthogonal
 from quotient import Euclidean, GroupQuotient, ShapeSpace, project_score, quotient_score, total_score
-from torch import Tensor
 
 
 class PlaneRotation(GroupAction):

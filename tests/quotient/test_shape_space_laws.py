@@ -4,12 +4,13 @@ import math
 
 import pytest
 import torch
-from groups import GroupAction, SpecialEuclidean
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from torch import Tensor
+
+from groups import GroupAction, SpecialEuclidean
 from quotient import GroupQuotient, PointClouds, ShapeSpace
 from quotient.strategies import CloudShape, point_clouds, random_cloud
-from torch import Tensor
 
 DTYPES = [torch.float32, torch.float64]
 
@@ -20,10 +21,11 @@ class DerivedRigidMotion(GroupAction):
     point_ndim = 2
 
     def __init__(self, dim: int) -> None:
-        self.group = SpecialEuclidean(dim)
+        self.rigid = SpecialEuclidean(dim)
+        self.group = self.rigid
 
     def act(self, g: Tensor, x: Tensor) -> Tensor:
-        return x @ self.group.rotation(g).mT + self.group.translation(g).unsqueeze(-2)
+        return x @ self.rigid.rotation(g).mT + self.rigid.translation(g).unsqueeze(-2)
 
 
 def normal(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -42,9 +44,7 @@ def conditioning(x: Tensor) -> float:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @given(data=st.data(), seed=st.integers(0, 1000))
-def test_projection_is_idempotent_and_self_adjoint(
-    dtype: torch.dtype, data: st.DataObject, seed: int
-) -> None:
+def test_projection_is_idempotent_and_self_adjoint(dtype: torch.dtype, data: st.DataObject, seed: int) -> None:
     x = data.draw(point_clouds(dtype=dtype))
     space = ShapeSpace(*x.shape)
     v, w = normal(seed, *x.shape, dtype=dtype), normal(seed + 1, *x.shape, dtype=dtype)
@@ -92,9 +92,7 @@ def test_projection_is_equivariant(dtype: torch.dtype, data: st.DataObject, seed
     moved = (x.double() @ rotation.mT + reach * group.translation(g)).to(dtype)
     v = normal(seed + 2, *x.shape)
     expected = space.horizontal_projection(v, x) @ rotation.mT
-    assert (
-        space.horizontal_projection(v @ rotation.mT, moved) - expected
-    ).norm() <= 200 * eps * amplified * v.norm()
+    assert (space.horizontal_projection(v @ rotation.mT, moved) - expected).norm() <= 200 * eps * amplified * v.norm()
 
 
 @given(x=point_clouds(), seed=st.integers(0, 1000))
@@ -105,9 +103,7 @@ def test_closed_form_equals_derived_quotient(x: Tensor, seed: int) -> None:
     scale = float((x - x.mean(-2)).norm())
     curvature = closed.mean_curvature(x)
     assert torch.equal(closed.orbit_dimension(x), derived.orbit_dimension(x))
-    assert (
-        closed.horizontal_projection(v, x) - derived.horizontal_projection(v, x)
-    ).norm() <= 1e-10 * v.norm()
+    assert (closed.horizontal_projection(v, x) - derived.horizontal_projection(v, x)).norm() <= 1e-10 * v.norm()
     assert (curvature - derived.mean_curvature(x)).norm() <= 1e-10 * (float(curvature.norm()) + 1e-300)
     # a stabiliser is seen only through the offset, hence to the precision of the offset
     slack = 1e-10 if conditioning(x) < 1e5 else 1e-8
@@ -141,9 +137,7 @@ def test_closed_forms_of_the_literature() -> None:
     inertia = c.sum(-1)[:, None, None] * torch.eye(3, dtype=torch.float64) - centered.mT @ centered
     inverse = torch.linalg.inv(inertia)
     trace = torch.diagonal(inverse, dim1=-2, dim2=-1).sum(-1)[:, None, None]
-    torch.testing.assert_close(
-        space.mean_curvature(x), centered @ inverse - trace * centered, rtol=0, atol=1e-12
-    )
+    torch.testing.assert_close(space.mean_curvature(x), centered @ inverse - trace * centered, rtol=0, atol=1e-12)
 
 
 @given(x=point_clouds(n_points=st.integers(4, 9), max_log10_offset=3.0))
@@ -183,9 +177,7 @@ def test_padding_changes_nothing(shape: CloudShape, dtype: torch.dtype) -> None:
         assert (got[count:] == 0).all()
     torch.testing.assert_close(padded.log_orbit_volume(pad(x)), bare.log_orbit_volume(x), **tight)
     torch.testing.assert_close(padded.gram(pad(x)), bare.gram(x), rtol=4 * torch.finfo(dtype).eps, atol=1e-5)
-    torch.testing.assert_close(
-        padded.dist(pad(x), pad(y)), bare.dist(x, y), rtol=0, atol=40 * torch.finfo(dtype).eps
-    )
+    torch.testing.assert_close(padded.dist(pad(x), pad(y)), bare.dist(x, y), rtol=0, atol=40 * torch.finfo(dtype).eps)
     assert torch.equal(padded.orbit_dimension(pad(x)), bare.orbit_dimension(x))
 
 
@@ -243,9 +235,7 @@ def test_gradients_match_finite_differences_and_stay_finite_on_singular_clouds()
         lambda y: space.dist(y, v),
     ):
         assert torch.autograd.gradcheck(function, (x.clone().requires_grad_(),), atol=1e-6)
-    assert torch.autograd.gradgradcheck(
-        lambda y: space.horizontal_projection(v, y), (x.clone().requires_grad_(),)
-    )
+    assert torch.autograd.gradgradcheck(lambda y: space.horizontal_projection(v, y), (x.clone().requires_grad_(),))
     for shape in CloudShape:
         cloud = random_cloud(shape, n_points=4, dim=3, offset=1.0, scale=1.0, seed=2).requires_grad_()
         field = normal(9, *cloud.shape)

@@ -156,9 +156,7 @@ class _Block(nn.Module):
         update = self.mlp(torch.cat([s, self._invariants(v)], dim=-1))
         ds, gate, gate_out = update.split([width, self.n_vectors, self.n_vectors], dim=-1)
         vectors = (vectors + gate[:, :, None] * self.vector_mix(v)) * context.atom_mask[..., None]
-        moved = self.velocity_out(
-            torch.cat([_vector_norm(vectors) * (1.0 + gate_out[:, :, None]), force], dim=-1)
-        )
+        moved = self.velocity_out(torch.cat([_vector_norm(vectors) * (1.0 + gate_out[:, :, None]), force], dim=-1))
         return _State(
             scalars=scalars + ds,
             vectors=vectors,

@@ -131,9 +131,7 @@ class TimeEmbedding(nn.Module):
     def __init__(self, width: int, *, n_frequencies: int = 16) -> None:
         super().__init__()
         self.n_frequencies = n_frequencies
-        self.mlp = nn.Sequential(
-            nn.Linear(4 * n_frequencies, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
-        )
+        self.mlp = nn.Sequential(nn.Linear(4 * n_frequencies, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
 
     def forward(self, t: Tensor) -> Tensor:
         """Map times of shape (B,) to embeddings of shape (B, width)."""

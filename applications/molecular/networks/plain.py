@@ -53,9 +53,7 @@ class _Block(nn.Module):
         self.table = nn.Parameter(torch.zeros(6, w))
         self.qkv = nn.Linear(w, 3 * w)
         self.out = nn.Linear(w, w)
-        self.mlp = nn.Sequential(
-            nn.Linear(w, config.expansion * w), nn.SiLU(), nn.Linear(config.expansion * w, w)
-        )
+        self.mlp = nn.Sequential(nn.Linear(w, config.expansion * w), nn.SiLU(), nn.Linear(config.expansion * w, w))
 
     def forward(self, h: Tensor, bias: Tensor, modulation: Tensor) -> Tensor:
         """Update atoms h (B, N, W) with attention bias (B, H, N, N) and modulation (B, 6, W)."""
@@ -120,8 +118,6 @@ class PlainTransformer(AbstractConformerNetwork):
             h = block(h, block_bias, modulation)
         h = self.norm(h)
         from_i, from_j = self.push_atoms(h).chunk(2, dim=-1)
-        push = (
-            self.push(pair + from_i[:, :, None] + from_j[:, None, :]).squeeze(-1) * geometry.inverse_distance
-        )
+        push = self.push(pair + from_i[:, :, None] + from_j[:, None, :]).squeeze(-1) * geometry.inverse_distance
         velocity = skip_velocity(x_t, t) + self.out(h) + push @ x_t - push.sum(-1, keepdim=True) * x_t
         return velocity * atom_mask

@@ -1,0 +1,16 @@
+"""Forward-mode differentiation with a fixed return type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+def directional_derivative(
+    function: Callable[[Tensor], Tensor], point: Tensor, direction: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Value of ``function`` at ``point`` and its derivative along ``direction``, by one forward pass."""
+    value, derivative, *_ = torch.func.jvp(function, (point,), (direction,))
+    return value, derivative
