@@ -78,7 +78,7 @@ def evaluate(
             failures=Failures(failures.value),
             without_reference=len(missing),
             posebusters=_bust_some(found, results, limit=posebusters, seed=seed),
-            account=found.account,
+            generated=found,
             reference_meta=store.meta,
         )
         paths = write_report(output, report, results)
@@ -86,6 +86,9 @@ def evaluate(
     stereo, busted = report["stereo"], report["posebusters"]
     if stereo["kept"] is not None:
         typer.echo(f"stereo kept      {stereo['kept']:.3f} of {stereo['conformers_with_specified_stereo']}")
+    if found.attempts:
+        total, first = sum(found.attempts.values()), found.attempts.get(1, 0)
+        typer.echo(f"settled by the first sample: {first / total:.3f} of {total}")
     if report["geometry_ok"] is not None:
         typer.echo(f"bonds+clashes ok {report['geometry_ok']:.3f} of {report['conformers']}")
     if busted:

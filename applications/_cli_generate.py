@@ -81,11 +81,11 @@ def generate(
     with expected_errors():
         from applications.molecular.account import fingerprint, generation_account
         from applications.molecular.checkpoint import load_model
-        from applications.molecular.generate import GenerationSettings, StereoPolicy
         from applications.molecular.generate import generate as run
         from applications.molecular.output import OutputFiles
         from applications.molecular.requests import collect_requests
         from applications.molecular.sampling import ModelSampler, SamplerKind, SamplingSettings
+        from applications.molecular.settings import GenerationSettings, StereoPolicy
         from applications.molecular.structures import Relaxation
 
         settings = GenerationSettings(
@@ -124,8 +124,8 @@ def demo(
     with expected_errors():
         from applications.molecular.checkpoint import load_model
         from applications.molecular.demo import run_demo
-        from applications.molecular.generate import GenerationSettings
         from applications.molecular.sampling import SamplingSettings
+        from applications.molecular.settings import GenerationSettings
 
         loaded = load_model(model)
         with progress_bar("conformers") as advance:

@@ -58,6 +58,9 @@ def train(
     ] = 12_000,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps between validations.")] = 1000,
     checkpoint_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 200,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Model whose weights are the starting point, for fine-tuning.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the initial weights and of the batches.")] = 0,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network on the CPU.")] = None,
@@ -86,7 +89,7 @@ def train(
         )
         accelerator = "gpu" if device.resolve() == "cuda" else "cpu"
         with progress_bar("featurised") as advance:
-            model = run(data, output, options, accelerator=accelerator, advance=advance)
+            model = run(data, output, options, start_from=start_from, accelerator=accelerator, advance=advance)
     typer.echo(f"{output}: trained to step {model.card.get('step')}")
     for name, value in model.card.get("held_out", {}).items():
         typer.echo(f"  held out {name}: {value if isinstance(value, int | str) else f'{value:.3f}'}")

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from applications.molecular.generate import GenerationSettings
 from applications.molecular.model import ConformerModel
 from applications.molecular.requests import Request
 from applications.molecular.sampling import SamplingSettings
+from applications.molecular.settings import GenerationSettings
 
 
 def generation_account(

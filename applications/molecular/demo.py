@@ -15,7 +15,7 @@ from applications.molecular.account import fingerprint, generation_account
 from applications.molecular.chemistry import Molecule, parse_smiles
 from applications.molecular.ensembles import embed
 from applications.molecular.evaluate import baseline_conformers
-from applications.molecular.generate import GenerationSettings, generate
+from applications.molecular.generate import generate
 from applications.molecular.geometry_checks import GeometryChecker
 from applications.molecular.metrics import rmsd_matrix
 from applications.molecular.model import ConformerModel
@@ -25,6 +25,7 @@ from applications.molecular.posebusters import bust
 from applications.molecular.readback import read_generated
 from applications.molecular.requests import Request
 from applications.molecular.sampling import ModelSampler, SamplingSettings
+from applications.molecular.settings import GenerationSettings
 from applications.molecular.stereo import check_stereo
 from applications.molecular.structures import with_conformers
 

@@ -10,7 +10,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from functools import partial
 from typing import Any, final
 
@@ -24,44 +23,9 @@ from applications.molecular.output import OutputFiles
 from applications.molecular.requests import Request
 from applications.molecular.results import ConformerRow, GeneratedConformer, refused_rows
 from applications.molecular.seeds import derived_seed
+from applications.molecular.settings import GenerationSettings, StereoPolicy
 from applications.molecular.stereo import check_stereo, unspecified
 from applications.molecular.structures import Relaxation, assemble, mmff_energy, relax
-
-
-@final
-class StereoPolicy(Enum):
-    """What happens to a conformer with the wrong stereochemistry. It is never mirrored."""
-
-    RESAMPLE = "resample"
-    """Sampled again with fresh noise, then reported as failed."""
-    FILTER = "filter"
-    """Reported as failed at once."""
-    OFF = "off"
-    """Kept, with `stereo_ok` false."""
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class GenerationSettings:
-    """What does not belong to the sampler.
-
-    Attributes:
-        n_conformers: conformers per molecule.
-        seed: master seed.
-        stereo: what to do with wrong stereochemistry.
-        attempts: samples drawn at most for one conformer under `StereoPolicy.RESAMPLE`.
-        relaxation: which atoms a force field may move afterwards.
-        batch_size: conformers per evaluation of the model; results do not depend on it beyond rounding.
-        window: conformers between two writes.
-    """
-
-    n_conformers: int = 1
-    seed: int = 0
-    stereo: StereoPolicy = StereoPolicy.RESAMPLE
-    attempts: int = 5
-    relaxation: Relaxation = Relaxation.HYDROGENS
-    batch_size: int = 64
-    window: int = 256
 
 
 class AbstractConformerSampler(ABC):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
 
@@ -31,11 +32,14 @@ class GeneratedSet:
             SMILES; G = 0 for a molecule that was requested and failed.
         requested: conformers requested per molecule (those in the file, if there is no table).
         account: what `out.json` says, empty if there is none.
+        attempts: number of rows of the table by number of samples drawn for them, empty without a table.
+        attempts: how many conformers of the table were settled after how many samples, successes and failures.
     """
 
     positions: dict[str, NDArray[np.float64]]
     requested: dict[str, int]
     account: dict[str, Any]
+    attempts: dict[int, int] = field(default_factory=dict)
 
 
 def read_generated(sdf: Path) -> GeneratedSet:
@@ -57,9 +61,10 @@ def read_generated(sdf: Path) -> GeneratedSet:
                 raise ReadbackError(f"{sdf}: {refused}. Remove the record.") from refused
             found.setdefault(molecule.smiles, []).append(_ordered(mol, molecule, sdf))
     requested = {smiles: len(frames) for smiles, frames in found.items()}
+    attempts: dict[int, int] = {}
     table = sdf.with_suffix(".csv")
     if table.is_file():
-        requested = _requested(table)
+        requested, attempts = _read_table(table)
     if not requested:
         raise ReadbackError(f"{sdf} holds no molecule. Generate some conformers first.")
     positions = {smiles: np.stack(found[smiles]) if smiles in found else np.empty((0, 0, 3)) for smiles in requested}
@@ -68,6 +73,7 @@ def read_generated(sdf: Path) -> GeneratedSet:
         positions=positions,
         requested=requested,
         account=json.loads(account.read_text()) if account.is_file() else {},
+        attempts=attempts,
     )
 
 
@@ -105,10 +111,12 @@ def _skeleton(mol: Chem.Mol) -> tuple[list[int], set[tuple[int, ...]]]:
     return [a.GetAtomicNum() for a in mol.GetAtoms()], bonds
 
 
-def _requested(table: Path) -> dict[str, int]:
-    counts: dict[str, int] = {}
+def _read_table(table: Path) -> tuple[dict[str, int], dict[int, int]]:
+    requested: Counter[str] = Counter()
+    attempts: Counter[int] = Counter()
     with table.open(newline="", encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
             if row.get("smiles"):
-                counts[row["smiles"]] = counts.get(row["smiles"], 0) + 1
-    return counts
+                requested[row["smiles"]] += 1
+                attempts[int(row.get("attempts") or 0)] += 1
+    return dict(requested), dict(sorted(attempts.items()))

@@ -15,6 +15,7 @@ import rdkit
 from applications.molecular.evaluate import EvaluationOptions, MoleculeResult, Source
 from applications.molecular.metrics import MAX_AUTOMORPHISMS, Failures, Summary, summarise_scores
 from applications.molecular.posebusters import PoseBustersReport
+from applications.molecular.readback import GeneratedSet
 
 _ROTATABLE_BINS = ((0, 0), (1, 2), (3, 4), (5, 7), (8, 1000))
 
@@ -26,7 +27,7 @@ def build_report(
     failures: Failures,
     without_reference: int,
     posebusters: PoseBustersReport | None,
-    account: Mapping[str, Any],
+    generated: GeneratedSet,
     reference_meta: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Everything that was measured, as plain values.
@@ -37,7 +38,7 @@ def build_report(
         failures: how molecules without conformers count.
         without_reference: requested molecules that could not be compared.
         posebusters: outcome of the optional checks.
-        account: `out.json` of the generation, for its speed and configuration.
+        generated: what was read back: speed, configuration and attempts of the generation.
         reference_meta: `meta.json` of the references.
     """
     sources = [source for source in Source if source in results[0].scores]
@@ -67,11 +68,12 @@ def build_report(
             "centres_kept": _share(sum(r.centres_kept for r in reports), sum(r.centres for r in reports)),
             "double_bonds_kept": _share(sum(r.bonds_kept for r in reports), sum(r.bonds for r in reports)),
         },
+        "attempts": {str(attempts): count for attempts, count in generated.attempts.items()},
         "geometry_ok": _share(sum(r.geometry_ok for r in results), made),
         "posebusters": None if posebusters is None else asdict(posebusters),
-        "conformers_per_second": account.get("conformers_per_second"),
-        "generation": account.get("config"),
-        "model_sha256": account.get("weights_sha256"),
+        "conformers_per_second": generated.account.get("conformers_per_second"),
+        "generation": generated.account.get("config"),
+        "model_sha256": generated.account.get("weights_sha256"),
         "references": {name: reference_meta.get(name) for name in ("method", "source_fingerprint", "rdkit")},
         "options": asdict(options),
         "rmsd": f"RDKit {rdkit.__version__} GetBestRMS, heavy atoms, at most {MAX_AUTOMORPHISMS} matchings",

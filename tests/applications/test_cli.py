@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from applications.cli import app
 from applications.molecular.checkpoint import save_model
+from applications.molecular.dataset import assign_split
 from applications.molecular.features import Hydrogens
 from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
 from applications.molecular.networks import EquivariantConfig
@@ -133,11 +134,32 @@ def test_prepare_generate_evaluate_from_end_to_end(model: Path, tmp_path: Path) 
     assert done.exit_code == 0, done.output
     figures = json.loads((report / "report.json").read_text())
     assert figures["molecules"] == len(splits[split])
+    assert figures["attempts"] == {"1": 4 * len(splits[split])}
     assert figures["conformers"] == 4 * len(splits[split])
     assert figures["scores"]["etkdg_mmff"]["COV-R@1"]["mean"] > 0.9
     empty = next(name for name in splits if not splits[name])
     command = ("molecules", "evaluate", out, "--ref", data, "-o", report, "--split", empty)
     assert "none of the" in one_dry_line(run(*command))
+
+
+def test_train_finishes_continues_and_refuses_other_options(tmp_path: Path) -> None:
+    smiles = {"CCCCCC": "train", "CCCCCO": "train", "CCCOON": "validation"}
+    assert {s: assign_split(s) for s in smiles} == smiles
+    (tmp_path / "in.smi").write_text("\n".join(smiles))
+    data, folder = tmp_path / "data", tmp_path / "run"
+    prepare = ("molecules", "prepare", "--source", tmp_path / "in.smi", "-o", data, "--max-confs", "2")
+    assert run(*prepare).exit_code == 0
+    train = ("molecules", "train", data, "-o", folder, "--steps", "2", "--coupling", "independent")
+    for _ in range(2):
+        result = run(*train)
+        assert result.exit_code == 0, result.output
+        assert "trained to step 2" in result.output
+    other = run(*train, "--symmetry", "equivariant")
+    assert other.exit_code == 1
+    assert "options.symmetry" in other.stderr
+    assert "Traceback" not in other.output
+    made = generate(folder, tmp_path / "out.sdf", "CCO", "--sampler", "sde", "--stereo", "off")
+    assert made.exit_code == 0, made.output
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 import builtins
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def test_failures_baselines_and_workers(store: ConformerStore) -> None:
             failures=f,
             without_reference=0,
             posebusters=None,
-            account={},
+            generated=generated,
             reference_meta=store.meta,
         )
         for f in Failures
@@ -116,12 +117,13 @@ def test_report_files(store: ConformerStore, tmp_path: Path) -> None:
         failures=Failures.ZERO,
         without_reference=1,
         posebusters=None,
-        account={"conformers_per_second": 3.0},
+        generated=replace(_generated(store), account={"conformers_per_second": 3.0}, attempts={1: 5, 3: 1}),
         reference_meta=store.meta,
     )
     paths = write_report(tmp_path, report, results)
     loaded = json.loads(paths[0].read_text())
     assert loaded["conformers_per_second"] == 3.0
+    assert loaded["attempts"] == {"1": 5, "3": 1}
     assert loaded["molecules_without_reference"] == 1
     assert "GetBestRMS" in loaded["rmsd"]
     assert loaded["stereo"]["kept"] == 1.0

@@ -17,8 +17,6 @@ from applications.molecular.ensembles import embed
 from applications.molecular.features import Hydrogens
 from applications.molecular.generate import (
     AbstractConformerSampler,
-    GenerationSettings,
-    StereoPolicy,
     generate,
     generate_window,
 )
@@ -27,6 +25,7 @@ from applications.molecular.networks import EquivariantConfig
 from applications.molecular.output import OutputError, OutputFiles
 from applications.molecular.requests import Request, collect_requests
 from applications.molecular.sampling import ModelSampler, SamplerKind, SamplingError, SamplingSettings
+from applications.molecular.settings import GenerationSettings, StereoPolicy
 from applications.molecular.stereo import check_stereo
 from applications.molecular.structures import Relaxation, assemble, relax, with_conformers
 

@@ -1,0 +1,45 @@
+"""What a generation is asked for, beside the molecules and the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import final
+
+from applications.molecular.structures import Relaxation
+
+
+@final
+class StereoPolicy(Enum):
+    """What happens to a conformer with the wrong stereochemistry. It is never mirrored."""
+
+    RESAMPLE = "resample"
+    """Sampled again with fresh noise, then reported as failed."""
+    FILTER = "filter"
+    """Reported as failed at once."""
+    OFF = "off"
+    """Kept, with `stereo_ok` false."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class GenerationSettings:
+    """What does not belong to the sampler.
+
+    Attributes:
+        n_conformers: conformers per molecule.
+        seed: master seed.
+        stereo: what to do with wrong stereochemistry.
+        attempts: samples drawn at most for one conformer under `StereoPolicy.RESAMPLE`.
+        relaxation: which atoms a force field may move afterwards.
+        batch_size: conformers per evaluation of the model; results do not depend on it beyond rounding.
+        window: conformers between two writes.
+    """
+
+    n_conformers: int = 1
+    seed: int = 0
+    stereo: StereoPolicy = StereoPolicy.RESAMPLE
+    attempts: int = 5
+    relaxation: Relaxation = Relaxation.HYDROGENS
+    batch_size: int = 64
+    window: int = 256
