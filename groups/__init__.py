@@ -6,20 +6,30 @@ Importing this package selects geomstats' pytorch backend and leaves torch's def
 from groups._geomstats import MatrixLieGroup
 from groups.action import GroupAction
 from groups.autodiff import directional_derivative
+from groups.compact import CompactConnectedGroup
 from groups.errors import ActionError, GeomstatsBackendError, GroupError
 from groups.euclidean import SpecialEuclidean, Translations
-from groups.group import Group, MatrixGroup
+from groups.finite import CyclicGroup, FiniteGroup, SymmetricGroup
+from groups.group import AbstractMatrixGroup, Group
 from groups.kabsch import best_rotation, superpose
+from groups.matrix_group import MatrixGroup
 from groups.orthogonal import SpecialOrthogonal
 from groups.phases import PhaseAction
 from groups.point_clouds import RigidMotionAction, RotationAction, TranslationAction
 from groups.product import DirectProduct
 from groups.product_action import ProductAction
+from groups.quaternions import UnitQuaternions, quaternion_product
+from groups.special_unitary import SpecialUnitary
+from groups.torus import Torus
 from groups.unitary import Unitary
 
 __all__ = [
+    "AbstractMatrixGroup",
     "ActionError",
+    "CompactConnectedGroup",
+    "CyclicGroup",
     "DirectProduct",
+    "FiniteGroup",
     "GeomstatsBackendError",
     "Group",
     "GroupAction",
@@ -32,10 +42,15 @@ __all__ = [
     "RotationAction",
     "SpecialEuclidean",
     "SpecialOrthogonal",
+    "SpecialUnitary",
+    "SymmetricGroup",
+    "Torus",
     "TranslationAction",
     "Translations",
+    "UnitQuaternions",
     "Unitary",
     "best_rotation",
     "directional_derivative",
+    "quaternion_product",
     "superpose",
 ]

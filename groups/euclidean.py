@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from groups._geomstats import MatrixLieGroup, algebra_basis, geomstats_se
 from groups.errors import GroupError
-from groups.group import Group, MatrixGroup, element_dtype
+from groups.group import AbstractMatrixGroup, Group, element_dtype
 from groups.orthogonal import SpecialOrthogonal
 
 
@@ -96,7 +96,7 @@ class Translations(Group):
 
 
 @final
-class SpecialEuclidean(MatrixGroup):
+class SpecialEuclidean(AbstractMatrixGroup):
     """SE(n), rigid motions x -> R x + t as homogeneous matrices ``[..., n + 1, n + 1]``.
 
     The basis is geomstats': unit-angle rotations first, unit translations last.

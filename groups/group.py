@@ -127,7 +127,7 @@ class Group(abc.ABC):
         return central @ central.T - killing
 
 
-class MatrixGroup(Group):
+class AbstractMatrixGroup(Group):
     """A closed group of invertible matrices."""
 
     @override

@@ -11,12 +11,13 @@ from torch import Tensor
 from typing_extensions import override
 
 from groups._geomstats import MatrixLieGroup, algebra_basis, geomstats_so
+from groups.compact import CompactConnectedGroup
 from groups.errors import GroupError
-from groups.group import MatrixGroup, element_dtype
+from groups.group import AbstractMatrixGroup, element_dtype
 
 
 @final
-class SpecialOrthogonal(MatrixGroup):
+class SpecialOrthogonal(AbstractMatrixGroup, CompactConnectedGroup):
     """SO(n), rotation matrices ``[..., n, n]``; unit-angle basis of geomstats' so(n).
 
     Args:
@@ -49,21 +50,6 @@ class SpecialOrthogonal(MatrixGroup):
     def is_complex(self) -> bool:
         return False
 
-    @property
-    @override
-    def compact(self) -> bool:
-        return True
-
-    @property
-    @override
-    def unimodular(self) -> bool:
-        return True
-
-    @property
-    @override
-    def connected(self) -> bool:
-        return True
-
     @override
     def _make_basis(self) -> Tensor:
         if self.n == 1:
@@ -76,6 +62,7 @@ class SpecialOrthogonal(MatrixGroup):
         return geomstats_so(self.n)
 
     @property
+    @override
     def log_haar_volume(self) -> float:
         """Log volume in the metric of unit angles: the product of the volumes of the spheres S^1, ..., S^(n-1)."""
         return sum(math.log(2.0) + 0.5 * k * math.log(math.pi) - math.lgamma(0.5 * k) for k in range(2, self.n + 1))

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from groups.compact import CompactConnectedGroup
 from groups.errors import GroupError
-from groups.group import MatrixGroup, element_dtype
+from groups.group import AbstractMatrixGroup, element_dtype
 
 
 @final
-class Unitary(MatrixGroup):
+class Unitary(AbstractMatrixGroup, CompactConnectedGroup):
     """U(n), complex unitary matrices ``[..., n, n]``; U(1) = Unitary(1) are the phases.
 
     The basis is orthonormal for Re tr(A^* B), which is Ad-invariant: i E_kk, then (E_jk - E_kj) / sqrt 2 and
@@ -47,21 +48,6 @@ class Unitary(MatrixGroup):
     def is_complex(self) -> bool:
         return True
 
-    @property
-    @override
-    def compact(self) -> bool:
-        return True
-
-    @property
-    @override
-    def unimodular(self) -> bool:
-        return True
-
-    @property
-    @override
-    def connected(self) -> bool:
-        return True
-
     @override
     def _make_basis(self) -> Tensor:
         basis = torch.zeros(self.dim, self.n, self.n, dtype=torch.complex128)
@@ -76,6 +62,7 @@ class Unitary(MatrixGroup):
         return basis
 
     @property
+    @override
     def log_haar_volume(self) -> float:
         """Log volume in the metric Re tr(A^* B): prod_k 2^(k-1) vol(S^(2k-1)), vol(S^(2k-1)) = 2 pi^k / (k-1)!."""
         return sum(k * math.log(2.0) + k * math.log(math.pi) - math.lgamma(k) for k in range(1, self.n + 1))

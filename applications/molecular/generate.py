@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, final
@@ -26,6 +26,8 @@ from applications.molecular.seeds import derived_seed
 from applications.molecular.settings import GenerationSettings, StereoPolicy
 from applications.molecular.stereo import check_stereo, unspecified
 from applications.molecular.structures import Relaxation, assemble, mmff_energy, relax
+
+_FULL_BATCH_ATOMS = 32
 
 
 class AbstractConformerSampler(ABC):
@@ -198,14 +200,35 @@ def _sample_all(
             found[index] = np.zeros((1, 3))
         else:
             free.append(index)
-    free.sort(key=lambda index: len(jobs[index].modelled))
-    for start in range(0, len(free), settings.batch_size):
-        chosen = free[start : start + settings.batch_size]
+    for chosen in batches_by_size({i: len(jobs[i].modelled) for i in free}, limit=settings.batch_size):
         seeds = [jobs[i].row.seed or 0 for i in chosen]
         found.update(zip(chosen, sampler.sample([jobs[i].description for i in chosen], seeds), strict=True))
         if sampled:
             sampled(len(found))
     return [found[index] for index in range(len(jobs))]
+
+
+def batches_by_size(sizes: Mapping[int, int], *, limit: int) -> list[list[int]]:
+    """Group items of similar size, so that little is padded and memory is bounded.
+
+    Args:
+        sizes: number of atoms of each item.
+        limit: most items in a batch; from 32 atoms on fewer, as the memory grows with the square of the size.
+
+    Returns:
+        The items, small ones first. A batch holds no two sizes further apart than 1.25 n + 2.
+    """
+    batches: list[list[int]] = []
+    for item in sorted(sizes, key=lambda i: sizes[i]):
+        size = sizes[item]
+        if batches:
+            last = batches[-1]
+            similar = size <= 1.25 * sizes[last[0]] + 2
+            if similar and len(last) < limit and (len(last) + 1) * size**2 <= limit * _FULL_BATCH_ATOMS**2:
+                last.append(item)
+                continue
+        batches.append([item])
+    return batches
 
 
 def _judge(job: _Job, positions: NDArray[np.float64], settings: GenerationSettings, attempt: int) -> None:

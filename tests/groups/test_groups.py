@@ -4,12 +4,27 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from scipy import stats
 from torch import Tensor
 
-from groups import DirectProduct, Group, GroupError, SpecialEuclidean, SpecialOrthogonal, Translations, Unitary
+from groups import (
+    CyclicGroup,
+    DirectProduct,
+    Group,
+    GroupError,
+    MatrixGroup,
+    SpecialEuclidean,
+    SpecialOrthogonal,
+    SpecialUnitary,
+    SymmetricGroup,
+    Torus,
+    Translations,
+    Unitary,
+    UnitQuaternions,
+)
 
 GROUPS: list[Group] = [
     SpecialOrthogonal(1),
@@ -22,6 +37,15 @@ GROUPS: list[Group] = [
     Translations(3),
     Unitary(1),
     Unitary(3),
+    SpecialUnitary(1),
+    SpecialUnitary(2),
+    SpecialUnitary(3),
+    UnitQuaternions(),
+    Torus(2),
+    MatrixGroup(list(SpecialOrthogonal(3).basis[:2])),
+    MatrixGroup([torch.tensor([[1.0, 0.0], [0.0, 0.0]]), torch.tensor([[0.0, 1.0], [0.0, 0.0]])]),
+    SymmetricGroup(4),
+    CyclicGroup(5),
     DirectProduct(SpecialOrthogonal(3), Translations(2)),
     DirectProduct(Unitary(2), SpecialOrthogonal(2)),
 ]
@@ -72,7 +96,9 @@ def test_lie_algebra_laws_and_the_claim_of_unimodularity(group: Group) -> None:
     assert (float(traces.abs().max()) < 1e-12) == group.unimodular
 
 
-@pytest.mark.parametrize("group", [SpecialOrthogonal(3), SpecialOrthogonal(4), Unitary(2), Unitary(3)], ids=repr)
+@pytest.mark.parametrize(
+    "group", [SpecialOrthogonal(3), SpecialOrthogonal(4), Unitary(2), Unitary(3), SpecialUnitary(3)], ids=repr
+)
 def test_compact_groups_have_an_ad_invariant_basis(group: Group) -> None:
     g = draw(group, 3)
     moved = group.coordinates(g @ group.basis @ group.inverse(g))
@@ -101,10 +127,7 @@ def test_haar_moments_of_rotations(n: int) -> None:
     if n == 3:
         # the angle of a Haar rotation has the density (1 - cos) / pi
         angle = torch.acos(((torch.einsum("bii->b", g) - 1) / 2).clamp(-1, 1))
-        assert (
-            float(stats.kstest(angle.numpy(), lambda a: (a - torch.sin(torch.tensor(a)).numpy()) / math.pi).pvalue)
-            > 1e-4
-        )
+        assert float(stats.kstest(angle.numpy(), lambda a: (a - np.sin(a)) / math.pi).pvalue) > 1e-4
 
 
 @pytest.mark.parametrize("n", [1, 3])
@@ -128,14 +151,35 @@ def test_haar_volumes() -> None:
     # SU(2) is a 3-sphere of radius sqrt 2 here and U(2) = (U(1) x SU(2)) / Z_2 with a circle of length 2 pi sqrt 2
     circle, sphere = 2 * math.pi * math.sqrt(2), 2 * math.pi**2 * math.sqrt(8)
     assert Unitary(2).log_haar_volume == pytest.approx(math.log(circle * sphere / 2))
+    assert SpecialUnitary(1).log_haar_volume == pytest.approx(0.0)
+    assert SpecialUnitary(2).log_haar_volume == pytest.approx(math.log(sphere))
+    assert UnitQuaternions().log_haar_volume == pytest.approx(math.log(2 * math.pi**2))
+    assert Torus(3).log_haar_volume == pytest.approx(3 * math.log(2 * math.pi))
+
+
+def test_haar_moments_of_special_unitary_matrices_and_quaternions() -> None:
+    """The trace of SU(2) is 2 cos a with a of density (2 / pi) sin^2 a; quaternions are uniform on the sphere."""
+    g = draw(SpecialUnitary(2), 8, 20_000)
+    torch.testing.assert_close(torch.det(g), torch.ones(20_000, dtype=g.dtype))
+    half_trace = torch.einsum("bii->b", g).real / 2
+    semicircle = stats.semicircular()
+    assert float(stats.kstest(half_trace.numpy(), semicircle.cdf).pvalue) > 1e-4
+    q = draw(UnitQuaternions(), 9, 20_000)
+    for entry in (q[:, 0], UnitQuaternions().compose(q[:1], q)[:, 2]):
+        assert float(stats.kstest(entry.numpy(), semicircle.cdf).pvalue) > 1e-4
+    assert float(stats.kstest((draw(Torus(1), 10, 20_000)[:, 0] / (2 * math.pi)).numpy(), "uniform").pvalue) > 1e-4
+    three = torch.einsum("bii->b", draw(SpecialUnitary(3), 11, 20_000))
+    assert abs(float((three.abs() ** 2).mean()) - 1) < 0.05
+    assert abs(complex((three**3).mean()) - 1) < 0.15
 
 
 @pytest.mark.parametrize("group", GROUPS, ids=repr)
 def test_elements_follow_the_precision_of_points(group: Group) -> None:
     single = torch.zeros(2, dtype=torch.float32)
-    assert draw(group, 0, 2, like=single).dtype == (torch.complex64 if group.is_complex else torch.float32)
-    assert group.identity(single).dtype == draw(group, 0, 2, like=single).dtype
-    assert group.basis_like(single).dtype == group.identity(single).dtype
+    if not group.finite:
+        assert draw(group, 0, 2, like=single).dtype == (torch.complex64 if group.is_complex else torch.float32)
+        assert group.identity(single).dtype == draw(group, 0, 2, like=single).dtype
+        assert group.basis_like(single).dtype == group.identity(single).dtype
     assert torch.equal(draw(group, 9, 3), draw(group, 9, 3))
 
 
@@ -178,3 +222,35 @@ def test_product_splits_and_joins() -> None:
     torch.testing.assert_close(group.join([unitary, rotation]), g)
     assert group.compact
     assert not DirectProduct(Translations(1), Unitary(1)).compact
+
+
+def test_a_matrix_group_is_closed_under_brackets_and_knows_its_claims() -> None:
+    rotations = MatrixGroup(list(SpecialOrthogonal(3).basis[:2]))
+    assert (rotations.dim, rotations.compact, rotations.unimodular) == (3, True, True)
+    affine = MatrixGroup([torch.tensor([[1.0, 0.0], [0.0, 0.0]]), torch.tensor([[0.0, 1.0], [0.0, 0.0]])])
+    assert (affine.dim, affine.compact, affine.unimodular) == (2, False, False)
+    trace = torch.einsum("bii->b", draw(rotations, 3, 4000))
+    angle = torch.acos(((trace - 1) / 2).clamp(-1, 1)).numpy()
+    assert float(stats.kstest(angle, lambda a: (a - np.sin(a)) / math.pi).pvalue) > 1e-4
+    with pytest.raises(GroupError, match="one size"):
+        MatrixGroup([torch.zeros(2, 2), torch.zeros(3, 3)])
+    with pytest.raises(GroupError, match="vanish"):
+        MatrixGroup([torch.zeros(2, 2)])
+
+
+def test_finite_groups_list_their_elements() -> None:
+    for group in (SymmetricGroup(4), CyclicGroup(5)):
+        elements = group.elements(LIKE)
+        assert len(elements) == group.order == len(torch.unique(elements, dim=0))
+        table = group.compose(elements[:, None], elements[None, :])
+        for row in table:
+            assert len(torch.unique(row, dim=0)) == group.order
+        assert group.finite
+        assert group.log_haar_volume == pytest.approx(math.log(group.order))
+    g = draw(SymmetricGroup(3), 0, 6000)
+    _, counts = torch.unique(g, dim=0, return_counts=True)
+    assert float(stats.chisquare(counts.numpy()).pvalue) > 1e-4
+    with pytest.raises(GroupError, match="draw random"):
+        SymmetricGroup(11).elements(LIKE)
+    with pytest.raises(GroupError, match="n >= 1"):
+        CyclicGroup(0)
