@@ -6,14 +6,24 @@ Importing this package selects geomstats' pytorch backend and leaves torch's def
 from groups._geomstats import MatrixLieGroup
 from groups.action import GroupAction
 from groups.autodiff import directional_derivative
+from groups.circle_actions import PeriodicTranslationAction, QuaternionPhaseAction, WeightedCircleAction
 from groups.compact import CompactConnectedGroup
 from groups.errors import ActionError, GeomstatsBackendError, GroupError
 from groups.euclidean import SpecialEuclidean, Translations
 from groups.finite import CyclicGroup, FiniteGroup, SymmetricGroup
 from groups.group import AbstractMatrixGroup, Group
+from groups.irreps import irrep_action, irrep_generators
 from groups.kabsch import best_rotation, superpose
+from groups.matrix_actions import (
+    Congruence,
+    Conjugation,
+    LeftMultiplication,
+    RightMultiplication,
+    VectorAction,
+)
 from groups.matrix_group import MatrixGroup
 from groups.orthogonal import SpecialOrthogonal
+from groups.permutations import PermutationAction
 from groups.phases import PhaseAction
 from groups.point_clouds import RigidMotionAction, RotationAction, TranslationAction
 from groups.product import DirectProduct
@@ -27,6 +37,8 @@ __all__ = [
     "AbstractMatrixGroup",
     "ActionError",
     "CompactConnectedGroup",
+    "Congruence",
+    "Conjugation",
     "CyclicGroup",
     "DirectProduct",
     "FiniteGroup",
@@ -34,10 +46,15 @@ __all__ = [
     "Group",
     "GroupAction",
     "GroupError",
+    "LeftMultiplication",
     "MatrixGroup",
     "MatrixLieGroup",
+    "PeriodicTranslationAction",
+    "PermutationAction",
     "PhaseAction",
     "ProductAction",
+    "QuaternionPhaseAction",
+    "RightMultiplication",
     "RigidMotionAction",
     "RotationAction",
     "SpecialEuclidean",
@@ -49,8 +66,12 @@ __all__ = [
     "Translations",
     "UnitQuaternions",
     "Unitary",
+    "VectorAction",
+    "WeightedCircleAction",
     "best_rotation",
     "directional_derivative",
+    "irrep_action",
+    "irrep_generators",
     "quaternion_product",
     "superpose",
 ]

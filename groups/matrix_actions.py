@@ -1,0 +1,118 @@
+"""Matrix groups acting on matrices and vectors by multiplication. All are left actions."""
+
+from __future__ import annotations
+
+from typing import final
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from groups.action import GroupAction
+from groups.group import AbstractMatrixGroup
+
+
+def _match(g: Tensor, x: Tensor) -> Tensor:
+    """A real group element as a complex matrix where the points are complex."""
+    return g.to(x.dtype) if x.is_complex() and not g.is_complex() else g
+
+
+@final
+class LeftMultiplication(GroupAction):
+    """X -> g X on matrices ``[..., n, k]``: unitary matrices on spinors or frames, rotations on columns.
+
+    Isometric for the standard metric when the group is unitary.
+
+    Args:
+        group: a group of n x n matrices.
+    """
+
+    linear = True
+    point_ndim = 2
+
+    def __init__(self, group: AbstractMatrixGroup) -> None:
+        self.group = group
+
+    @override
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        return _match(g, x) @ x
+
+
+@final
+class RightMultiplication(GroupAction):
+    """X -> X g^-1 on matrices ``[..., k, n]``; the inverse makes the right action a left one.
+
+    Args:
+        group: a group of n x n matrices.
+    """
+
+    linear = True
+    point_ndim = 2
+
+    def __init__(self, group: AbstractMatrixGroup) -> None:
+        self.group = group
+        self._matrices = group
+
+    @override
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        return x @ _match(self._matrices.inverse(g), x)
+
+
+@final
+class VectorAction(GroupAction):
+    """x -> g x on vectors ``[..., n]``.
+
+    Args:
+        group: a group of n x n matrices.
+    """
+
+    linear = True
+
+    def __init__(self, group: AbstractMatrixGroup) -> None:
+        self.group = group
+
+    @override
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        return torch.einsum("...ij,...j->...i", _match(g, x), x)
+
+
+@final
+class Conjugation(GroupAction):
+    """X -> g X g^-1 on matrices ``[..., n, n]``: on Hermitian or symmetric matrices, or on the group itself.
+
+    The stabiliser of a matrix with distinct eigenvalues under U(n) is a torus of dimension n.
+
+    Args:
+        group: a group of n x n matrices.
+    """
+
+    linear = True
+    point_ndim = 2
+
+    def __init__(self, group: AbstractMatrixGroup) -> None:
+        self.group = group
+        self._matrices = group
+
+    @override
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        return _match(g, x) @ x @ _match(self._matrices.inverse(g), x)
+
+
+@final
+class Congruence(GroupAction):
+    """X -> g X g^* on matrices ``[..., n, n]``; isometric for the affine-invariant metric of SPD matrices.
+
+    Args:
+        group: a group of n x n matrices.
+    """
+
+    linear = True
+    point_ndim = 2
+
+    def __init__(self, group: AbstractMatrixGroup) -> None:
+        self.group = group
+
+    @override
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        h = _match(g, x)
+        return h @ x @ h.mH
