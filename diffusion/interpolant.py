@@ -66,24 +66,15 @@ class Interpolant:
         """
         data = quotient.center(x1)
         x0 = self.coupling.couple(quotient, self.prior.sample(quotient, data, noise), data)
-        c = self.schedule.coefficients(t.to(data.real.dtype if data.is_complex() else data.dtype))
+        real = data.real.dtype if data.is_complex() else data.dtype
+        c = self.schedule.coefficients(t.to(torch.promote_types(real, torch.float32)))
         expand = [value.reshape(value.shape + (1,) * (data.ndim - value.ndim)) for value in vars(c).values()]
         alpha, beta, gamma, d_alpha, d_beta, d_gamma = expand
-        if bool((c.gamma != 0).any()):
-            eps = GaussianPrior().sample(quotient, data, noise)
-            return InterpolantSample(
-                x0=x0,
-                x1=data,
-                noise=eps,
-                t=t,
-                x_t=alpha * x0 + beta * data + gamma * eps,
-                velocity=d_alpha * x0 + d_beta * data + d_gamma * eps,
-            )
+        bridged = bool((c.gamma != 0).any())
+        eps = GaussianPrior().sample(quotient, data, noise) if bridged else torch.zeros_like(data)
+        x_t, velocity = alpha * x0 + beta * data, d_alpha * x0 + d_beta * data
+        if bridged:
+            x_t, velocity = x_t + gamma * eps, quotient.total_space.keep(velocity + d_gamma * eps)
         return InterpolantSample(
-            x0=x0,
-            x1=data,
-            noise=torch.zeros_like(data),
-            t=t,
-            x_t=alpha * x0 + beta * data,
-            velocity=d_alpha * x0 + d_beta * data,
+            x0=x0, x1=data, noise=eps, t=t, x_t=x_t.to(data.dtype), velocity=velocity.to(data.dtype)
         )

@@ -24,21 +24,6 @@ from diffusion.interpolant import InterpolantSample
 from diffusion.schedules import Schedule
 
 
-@dataclass(frozen=True)
-class _Merged:
-    a: Tensor
-    d_a: Tensor
-    beta: Tensor
-    d_beta: Tensor
-
-
-def _merged(schedule: Schedule, t: Tensor, like: Tensor) -> _Merged:
-    c = schedule.coefficients(t)
-    a = (c.alpha**2 + c.gamma**2).sqrt()
-    d_a = (c.alpha * c.d_alpha + c.gamma * c.d_gamma) / a
-    return _Merged(*(align_time(value, like) for value in (a, d_a, c.beta, c.d_beta)))
-
-
 def align_time(value: Tensor, like: Tensor) -> Tensor:
     """Append axes to a function of time ``[...]`` so that it multiplies points ``[..., *point_shape]``.
 
@@ -47,34 +32,42 @@ def align_time(value: Tensor, like: Tensor) -> Tensor:
     return value if value.ndim == 0 else value.reshape(value.shape + (1,) * (like.ndim - value.ndim))
 
 
+def _coefficients(schedule: Schedule, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """p, q (see :meth:`Schedule.merged`), a, beta and beta', with axes appended."""
+    c = schedule.coefficients(t)
+    a = (c.alpha**2 + c.gamma**2).sqrt()
+    p, q, a, beta, d_beta = (align_time(value, like) for value in (*schedule.merged(t), a, c.beta, c.d_beta))
+    return p, q, a, beta, d_beta
+
+
 def velocity_from_denoiser(denoiser: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
     """V = (a' x_t - (a' beta - a beta') D) / a, for t < 1."""
-    m = _merged(schedule, t, x_t)
-    return (m.d_a * x_t - (m.d_a * m.beta - m.a * m.d_beta) * denoiser) / m.a
+    p, q, _, beta, d_beta = _coefficients(schedule, t, x_t)
+    return (q * x_t - (q * beta - p * d_beta) * denoiser) / p
 
 
 def denoiser_from_velocity(velocity: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
-    """D = (a v - a' x_t) / (a beta' - a' beta)."""
-    m = _merged(schedule, t, x_t)
-    return (m.a * velocity - m.d_a * x_t) / (m.a * m.d_beta - m.d_a * m.beta)
+    """D = (a v - a' x_t) / (a beta' - a' beta), at all times."""
+    p, q, _, beta, d_beta = _coefficients(schedule, t, x_t)
+    return (p * velocity - q * x_t) / (p * d_beta - q * beta)
 
 
 def score_from_denoiser(denoiser: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
     """S = -(x_t - beta D) / a^2 = grad log p_t, for the independent Gaussian prior and t < 1."""
-    m = _merged(schedule, t, x_t)
-    return -(x_t - m.beta * denoiser) / m.a**2
+    _, _, a, beta, _ = _coefficients(schedule, t, x_t)
+    return -(x_t - beta * denoiser) / a**2
 
 
 def denoiser_from_score(score: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
     """D = (x_t + a^2 s) / beta, for the independent Gaussian prior and t > 0 (Tweedie's formula)."""
-    m = _merged(schedule, t, x_t)
-    return (x_t + m.a**2 * score) / m.beta
+    _, _, a, beta, _ = _coefficients(schedule, t, x_t)
+    return (x_t + a**2 * score) / beta
 
 
 def noise_from_denoiser(denoiser: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
     """E[eps_hat | x_t] = (x_t - beta D) / a, for the independent Gaussian prior and t < 1."""
-    m = _merged(schedule, t, x_t)
-    return (x_t - m.beta * denoiser) / m.a
+    _, _, a, beta, _ = _coefficients(schedule, t, x_t)
+    return (x_t - beta * denoiser) / a
 
 
 class Parameterization(abc.ABC):

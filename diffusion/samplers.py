@@ -29,7 +29,7 @@ class SamplerResult:
 
     Attributes:
         x: final points, shape ``[..., *point_shape]``.
-        ts: times of the grid, shape ``[n_steps + 1]``.
+        ts: times of the steps taken, shape ``[n_steps + 1]``; steps that round to nothing are left out.
         trajectory: points at all times, ``[n_steps + 1, ..., *point_shape]``, or None when not asked for.
         evaluations: number of evaluations of the velocity.
     """
@@ -80,12 +80,17 @@ class Heun(ODEMethod):
 
 
 def _times(grid: Tensor, x: Tensor) -> Tensor:
+    """The grid in the precision of the points, without the steps that rounding makes empty."""
     real = x.real if x.is_complex() else x
-    return grid.to(dtype=real.dtype, device=real.device)
+    ts = grid.to(dtype=torch.promote_types(real.dtype, torch.float32), device=real.device)
+    return ts[torch.cat([torch.ones_like(ts[:1], dtype=torch.bool), ts.diff() > 0])]
 
 
 class Sampler(abc.ABC):
-    """A discretised process from a prior point to a data point; points stay in the slice of ``quotient.center``."""
+    """A discretised process from a prior point to a data point; points stay in the slice of ``quotient.center``.
+
+    Differentiable: run under ``torch.no_grad()`` when no gradient through the network is wanted.
+    """
 
     grid: Tensor
 
@@ -95,8 +100,7 @@ class Sampler(abc.ABC):
         ts = _times(self.grid, x0)
         x, kept = x0, [x0]
         for k in range(len(ts) - 1):
-            last = bool(self.grid[k + 1] >= 1.0)
-            x = advance(x, ts[k], ts[k + 1] - ts[k], last)
+            x = advance(x, ts[k], ts[k + 1] - ts[k], bool(ts[k + 1] >= 1.0)).to(x0.dtype)
             if keep_trajectory:
                 kept.append(x)
         return x, ts, torch.stack(kept) if keep_trajectory else None
@@ -211,7 +215,7 @@ class SDESampler(Sampler):
                 return x + h * quotient.horizontal_projection(v, x)
             eta = self.eta(t)
             score = score_from_denoiser(denoiser_from_velocity(v, x, t, self.schedule), x, t, self.schedule)
-            return lifted_step(
+            moved = lifted_step(
                 quotient,
                 x,
                 drift=v + eta * score,
@@ -221,6 +225,7 @@ class SDESampler(Sampler):
                 rule=self.rule,
                 curvature_drift=self.curvature_drift,
             )
+            return quotient.center(moved)
 
         x, ts, trajectory = self._run(advance, quotient.center(x0), keep_trajectory=keep_trajectory)
         return SamplerResult(x=quotient.center(x), ts=ts, trajectory=trajectory, evaluations=len(ts) - 1)

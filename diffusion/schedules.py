@@ -41,16 +41,34 @@ class Schedule(abc.ABC):
         """Weight of the data point."""
 
     @abc.abstractmethod
+    def gamma_squared(self, t: Tensor) -> Tensor:
+        """Variance of the additional noise: smooth where its root is not."""
+
     def gamma(self, t: Tensor) -> Tensor:
         """Amplitude of the additional noise."""
+        return self.gamma_squared(t).sqrt()
 
     def coefficients(self, t: Tensor) -> Coefficients:
         """Values and derivatives by forward-mode differentiation."""
         one = torch.ones_like(t)
         alpha, d_alpha = directional_derivative(self.alpha, t, one)
         beta, d_beta = directional_derivative(self.beta, t, one)
-        gamma, d_gamma = directional_derivative(self.gamma, t, one)
+        variance, d_variance = directional_derivative(self.gamma_squared, t, one)
+        gamma = variance.sqrt()
+        d_gamma = torch.where(d_variance == 0, torch.zeros_like(t), d_variance / (2 * gamma))
         return Coefficients(alpha, beta, gamma, d_alpha, d_beta, d_gamma)
+
+    def merged(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Values p and q, a common multiple of a and a' with a^2 = alpha^2 + gamma^2, finite at all times.
+
+        p = a^2 and q = a a', divided by a = alpha where there is no bridge noise.
+        """
+        one = torch.ones_like(t)
+        alpha, d_alpha = directional_derivative(self.alpha, t, one)
+        variance, d_variance = directional_derivative(self.gamma_squared, t, one)
+        bare = (variance == 0) & (d_variance == 0)
+        p = torch.where(bare, alpha, alpha**2 + variance)
+        return p, torch.where(bare, d_alpha, alpha * d_alpha + 0.5 * d_variance)
 
 
 @final
@@ -73,8 +91,8 @@ class LinearSchedule(Schedule):
         return t.clone()
 
     @override
-    def gamma(self, t: Tensor) -> Tensor:
-        return self.noise * (t * (1 - t)).sqrt() if self.noise else torch.zeros_like(t)
+    def gamma_squared(self, t: Tensor) -> Tensor:
+        return self.noise**2 * t * (1 - t)
 
 
 @final
@@ -91,5 +109,5 @@ class CosineSchedule(Schedule):
         return torch.sin(0.5 * math.pi * t)
 
     @override
-    def gamma(self, t: Tensor) -> Tensor:
+    def gamma_squared(self, t: Tensor) -> Tensor:
         return torch.zeros_like(t)

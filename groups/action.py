@@ -26,6 +26,8 @@ class GroupAction(GeomstatsGroupAction):
         isometric: G acts by isometries of the metric it is used with. Quotients refuse other actions.
         linear: x -> g x is linear for every g.
         point_ndim: number of axes of one point (only :meth:`generators` reads it).
+        reads_mask: ``act`` and the closed forms look at ``mask``, which must then be that of the space.
+        mask: True for real points of a padded cloud, or None.
 
     Example:
         >>> import torch
@@ -42,6 +44,8 @@ class GroupAction(GeomstatsGroupAction):
     isometric: bool = True
     linear: bool = False
     point_ndim: int = 1
+    reads_mask: bool = False
+    mask: Tensor | None = None
 
     @abc.abstractmethod
     def act(self, g: Tensor, x: Tensor) -> Tensor:

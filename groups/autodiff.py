@@ -11,6 +11,10 @@ from torch import Tensor
 def directional_derivative(
     function: Callable[[Tensor], Tensor], point: Tensor, direction: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Value of ``function`` at ``point`` and its derivative along ``direction``, by one forward pass."""
-    value, derivative, *_ = torch.func.jvp(function, (point,), (direction,))
+    """Value of ``function`` at ``point`` and its derivative along ``direction``, by one forward pass.
+
+    Both are broadcast and made contiguous first: forward differentiation refuses expanded tensors.
+    """
+    at, along = (tensor.contiguous() for tensor in torch.broadcast_tensors(point, direction))
+    value, derivative, *_ = torch.func.jvp(function, (at,), (along.to(at.dtype),))
     return value, derivative

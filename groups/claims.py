@@ -193,7 +193,9 @@ class Report:
         lines = [self.subject, f"{'law':<{width}}  {'verdict':<14}  {'residual':>9}  {'tolerance':>9}  note"]
         for result in self.results:
             numbers = (
-                f"{'':>9}  {'':>9}" if math.isnan(result.residual) else f"{result.residual:9.2e}  {result.tolerance:9.1e}"
+                f"{'':>9}  {'':>9}"
+                if math.isnan(result.residual)
+                else f"{result.residual:9.2e}  {result.tolerance:9.1e}"
             )
             lines.append(f"{result.law:<{width}}  {result.verdict.value:<14}  {numbers}  {result.reason}".rstrip())
         held = sum(result.verdict is Verdict.HOLDS for result in self.results)

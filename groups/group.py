@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from groups._constants import constant
 from groups.errors import GroupError
 
 
@@ -72,7 +73,7 @@ class Group(abc.ABC):
     @cached_property
     def basis(self) -> Tensor:
         """Basis e_a of the Lie algebra as tangent vectors at the identity, double precision, ``[dim, *shape]``."""
-        return self._make_basis()
+        return constant(self._make_basis)
 
     @abc.abstractmethod
     def identity(self, like: Tensor) -> Tensor:
@@ -109,7 +110,7 @@ class Group(abc.ABC):
     @cached_property
     def structure_constants(self) -> Tensor:
         """c_abk with [e_a, e_b] = sum_k c_abk e_k, float64, shape ``[dim, dim, dim]``."""
-        return self.coordinates(self.bracket(self.basis[:, None], self.basis[None, :]))
+        return constant(lambda: self.coordinates(self.bracket(self.basis[:, None], self.basis[None, :])))
 
     @cached_property
     def stabilizer_form(self) -> Tensor:
@@ -118,6 +119,9 @@ class Group(abc.ABC):
         Minus the Killing form, plus the projection on the centre of the Lie algebra, on which that form vanishes. The
         volume of a stabiliser measured in it is the same along an orbit.
         """
+        return constant(self._make_stabilizer_form)
+
+    def _make_stabilizer_form(self) -> Tensor:
         constants = self.structure_constants
         if not self.dim:
             return constants.new_zeros(0, 0)
@@ -152,7 +156,9 @@ class AbstractMatrixGroup(Group):
 
     @override
     def coordinates(self, algebra_element: Tensor) -> Tensor:
-        basis = self.basis_like(algebra_element)
-        overlap = torch.einsum("aij,bij->ab", basis.conj(), basis).real
-        moments = torch.einsum("aij,...ij->...a", basis.conj(), algebra_element).real
-        return torch.linalg.solve(overlap, moments.unsqueeze(-1)).squeeze(-1)
+        wide = algebra_element.to(torch.complex128 if algebra_element.is_complex() else torch.float64)
+        basis = self.basis_like(wide).conj()
+        overlap = torch.einsum("aij,bij->ab", basis, basis.conj()).real
+        moments = torch.einsum("aij,...ij->...a", basis, wide.to(basis.dtype)).real
+        solved = torch.linalg.solve(overlap, moments.unsqueeze(-1)).squeeze(-1)
+        return solved.to(element_dtype(algebra_element, is_complex=False))

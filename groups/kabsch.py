@@ -17,12 +17,17 @@ def best_rotation(point: Tensor, base_point: Tensor) -> Tensor:
         base_point: centred clouds to be matched, shape ``[..., n, d]``.
 
     Returns:
-        Rotations, shape ``[..., d, d]``; where the minimiser is not unique, one of the minimisers.
+        Rotations, shape ``[..., d, d]``; where the minimiser is not unique, one of the minimisers; NaN for clouds that
+        are not finite.
     """
-    left, _, right = torch.linalg.svd((point.mT @ base_point).detach())
+    cross = (point.mT @ base_point).detach().to(torch.float64)
+    finite = cross.isfinite().all(-1).all(-1)[..., None, None]
+    eye = torch.eye(cross.shape[-1], dtype=cross.dtype, device=cross.device)
+    left, _, right = torch.linalg.svd(torch.where(finite, cross, eye))
     flip = torch.ones_like(left[..., 0])
     flip[..., -1] = (torch.det(left) * torch.det(right)).sign()
-    return (left * flip.unsqueeze(-2) @ right).mT
+    rotation = (left * flip.unsqueeze(-2) @ right).mT
+    return torch.where(finite, rotation, torch.full_like(rotation, torch.nan)).to(point.dtype)
 
 
 def superpose(point: Tensor, base_point: Tensor, basis: Tensor) -> Tensor:
@@ -42,8 +47,10 @@ def superpose(point: Tensor, base_point: Tensor, basis: Tensor) -> Tensor:
     """
     rotated = point @ best_rotation(point, base_point).mT
     cross = rotated.mT @ base_point
+    finite = cross.isfinite().all(-1).all(-1)[..., None, None]
     moments = torch.einsum("aij,...ji->...a", basis, cross)
     products = basis[:, None] @ basis[None, :]
     hessian = -torch.einsum("abij,...ji->...ab", (products + products.transpose(0, 1)) / 2, cross.detach())
+    hessian = torch.where(finite, hessian, torch.zeros_like(hessian))
     turn = torch.einsum("...ab,...b->...a", torch.linalg.pinv(hessian, hermitian=True), moments - moments.detach())
     return rotated + rotated.detach() @ torch.einsum("...a,aij->...ji", turn, basis)

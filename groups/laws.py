@@ -6,6 +6,7 @@ Every function is pure and batched. Residuals are relative to a natural scale of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
@@ -15,6 +16,8 @@ from torch import Tensor
 from groups.action import GroupAction
 from groups.autodiff import directional_derivative
 from groups.group import Group
+from groups.product import DirectProduct
+from groups.torus import Torus
 
 #: Step of the five-point central differences: truncation and rounding are both below 1e-11.
 _STEP = 3e-4
@@ -49,6 +52,8 @@ class MetricSpace(Protocol):
 
 def array_norm(array: Tensor, axes: int) -> Tensor:
     """Euclidean norm of arrays over their last ``axes`` axes, safe at every magnitude."""
+    if not (array.is_floating_point() or array.is_complex()):
+        array = array.to(torch.float64)
     if not axes:
         return array.abs()
     return torch.linalg.vector_norm(array.flatten(-axes), dim=-1)
@@ -59,9 +64,24 @@ def relative(difference: Tensor, scale: Tensor) -> Tensor:
     return torch.where(difference == 0, torch.zeros_like(difference), difference / scale)
 
 
-def _derivative(path: Callable[[float], Tensor]) -> Tensor:
+def element_difference(group: Group, first: Tensor, second: Tensor) -> Tensor:
+    """``first - second`` as arrays, angles of tori taken in (-pi, pi]."""
+    if isinstance(group, DirectProduct):
+        parts = zip(group.factors, group.split(first), group.split(second), strict=True)
+        return torch.cat([element_difference(f, a, b).flatten(-len(f.shape)) for f, a, b in parts], -1)
+    gap = first - second
+    return torch.remainder(gap + math.pi, 2 * math.pi) - math.pi if isinstance(group, Torus) else gap
+
+
+def element_gap(group: Group, first: Tensor, second: Tensor) -> Tensor:
+    """Size of :func:`element_difference`, shape ``[...]``."""
+    return array_norm(element_difference(group, first, second), len(group.shape))
+
+
+def _derivative(path: Callable[[float], Tensor], difference: Callable[[Tensor, Tensor], Tensor] = torch.sub) -> Tensor:
     """Five-point central difference at 0."""
-    near, far = path(_STEP) - path(-_STEP), path(2 * _STEP) - path(-2 * _STEP)
+    near = difference(path(_STEP), path(-_STEP))
+    far = difference(path(2 * _STEP), path(-2 * _STEP))
     return (8 * near - far) / (12 * _STEP)
 
 
@@ -188,15 +208,13 @@ def associativity(group: Group, g: Tensor, h: Tensor, k: Tensor) -> Tensor:
     axes = len(group.shape)
     left, right = group.compose(group.compose(g, h), k), group.compose(g, group.compose(h, k))
     sizes = (1 + array_norm(g, axes)) * (1 + array_norm(h, axes)) * (1 + array_norm(k, axes))
-    return array_norm(left - right, axes) / sizes
+    return element_gap(group, left, right) / sizes
 
 
 def unit_element(group: Group, g: Tensor) -> Tensor:
     """Largest of |e g - g| and |g e - g| relative to |g|."""
     axes, unit = len(group.shape), group.identity(g)
-    gap = torch.maximum(
-        array_norm(group.compose(unit, g) - g, axes), array_norm(group.compose(g, unit) - g, axes)
-    )
+    gap = torch.maximum(element_gap(group, group.compose(unit, g), g), element_gap(group, group.compose(g, unit), g))
     return relative(gap, array_norm(g, axes))
 
 
@@ -204,7 +222,7 @@ def inverse_element(group: Group, g: Tensor) -> Tensor:
     """Largest of |g g^-1 - e| and |g^-1 g - e| relative to (1 + |g|) (1 + |g^-1|)."""
     axes, unit, back = len(group.shape), group.identity(g), group.inverse(g)
     gap = torch.maximum(
-        array_norm(group.compose(g, back) - unit, axes), array_norm(group.compose(back, g) - unit, axes)
+        element_gap(group, group.compose(g, back), unit), element_gap(group, group.compose(back, g), unit)
     )
     return gap / ((1 + array_norm(g, axes)) * (1 + array_norm(back, axes)))
 
@@ -213,7 +231,7 @@ def one_parameter(group: Group, c: Tensor) -> Tensor:
     """|exp(0.7 c) exp(-0.4 c) - exp(0.3 c)| relative to the factors, for coordinates c ``[..., dim]``."""
     axes = len(group.shape)
     first, second = group.exp(0.7 * c), group.exp(-0.4 * c)
-    gap = array_norm(group.compose(first, second) - group.exp(0.3 * c), axes)
+    gap = element_gap(group, group.compose(first, second), group.exp(0.3 * c))
     return gap / ((1 + array_norm(first, axes)) * (1 + array_norm(second, axes)))
 
 
@@ -222,7 +240,8 @@ def exponential_follows_basis(group: Group) -> Tensor:
     axes = len(group.shape)
     sizes = array_norm(group.basis, axes)
     steps = torch.eye(group.dim, dtype=torch.float64) / sizes.clamp_min(1.0)
-    measured = _derivative(lambda step: group.exp(step * steps)) * sizes.clamp_min(1.0).reshape(-1, *(1,) * axes)
+    slopes = _derivative(lambda step: group.exp(step * steps), lambda a, b: element_difference(group, a, b))
+    measured = slopes.reshape(group.basis.shape) * sizes.clamp_min(1.0).reshape(-1, *(1,) * axes)
     gap = relative(array_norm(measured - group.basis, axes), sizes)
     coordinates = group.coordinates(group.basis) - torch.eye(group.dim, dtype=torch.float64)
     return torch.maximum(gap, coordinates.abs().amax(-1))

@@ -40,6 +40,7 @@ class RotationAction(GroupAction):
 
     linear = True
     point_ndim = 2
+    reads_mask = True
 
     def __init__(self, dim: int, *, mask: Tensor | None = None) -> None:
         self.group = SpecialOrthogonal(dim)
@@ -68,6 +69,7 @@ class TranslationAction(GroupAction):
     """
 
     point_ndim = 2
+    reads_mask = True
 
     def __init__(self, dim: int, *, mask: Tensor | None = None) -> None:
         self.group = Translations(dim)
@@ -96,6 +98,7 @@ class RigidMotionAction(GroupAction):
     """
 
     point_ndim = 2
+    reads_mask = True
 
     def __init__(self, dim: int, *, mask: Tensor | None = None) -> None:
         self._rigid = SpecialEuclidean(dim)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from groups.errors import GroupError
 from groups.group import Group, element_dtype
 
 
@@ -20,9 +21,14 @@ class DirectProduct(Group):
 
     Args:
         factors: the groups, at least one.
+
+    Raises:
+        GroupError: without factors.
     """
 
     def __init__(self, *factors: Group) -> None:
+        if not factors:
+            raise GroupError("a direct product needs at least one factor")
         self.factors = factors
 
     def __repr__(self) -> str:

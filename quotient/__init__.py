@@ -14,7 +14,7 @@ from quotient.noise import CounterNoise, GeneratorNoise, NoiseSource
 from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace, Stratum
 from quotient.score import project_score, quotient_score, total_score
 from quotient.shape_space import ShapeSpace
-from quotient.spaces import ComplexEuclidean, Euclidean, FlatSpace, Matrices, PointClouds, TotalSpace
+from quotient.spaces import ComplexEuclidean, ComplexMatrices, Euclidean, FlatSpace, Matrices, PointClouds, TotalSpace
 from quotient.submersion import RiemannianSubmersion
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "BrownianMotion",
     "ClaimError",
     "ComplexEuclidean",
+    "ComplexMatrices",
     "CounterNoise",
     "Euclidean",
     "FlatSpace",

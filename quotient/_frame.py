@@ -63,6 +63,8 @@ def orthonormal_frame(vectors: Tensor, inner: InnerProduct, noise: Tensor, resol
         The frame. Cost O(m^2 * point size); differentiable, along the stratum where vectors are dropped.
     """
     *batch, count = noise.shape
+    if not count:
+        return Frame(vectors, noise.new_zeros(*batch, 0, 0), noise.bool(), noise)
     exact = torch.finfo(noise.dtype).eps
     norms = inner(vectors, vectors).detach().clamp_min(0).sqrt()
     unit = torch.maximum(noise.detach(), exact * norms)
@@ -88,7 +90,8 @@ def orthonormal_frame(vectors: Tensor, inner: InnerProduct, noise: Tensor, resol
             w = w - _expand(overlap, point_axes) * u
             t = t - overlap.unsqueeze(-1) * row
         square = inner(w, w)
-        alive = square.detach().clamp_min(0).sqrt() > RANK_TOLERANCE * resolution * unit.gather(-1, pivot)
+        # negated, so that a residual that is not a number counts as existing and is passed on instead of hidden
+        alive = ~(square.detach().clamp_min(0).sqrt() <= RANK_TOLERANCE * resolution * unit.gather(-1, pivot))
         length = torch.where(alive, square, torch.ones_like(square)).sqrt()
         u = torch.where(_expand(alive, point_axes), w / _expand(length, point_axes), torch.zeros_like(w))
         row = torch.where(alive.unsqueeze(-1), t / length.unsqueeze(-1), torch.zeros_like(t))
@@ -130,6 +133,8 @@ def log_pseudo_volume(frame: Frame, vectors: Tensor, inner: InnerProduct) -> Ten
     """
     point_axes = frame.vectors.ndim - frame.kept.ndim
     axis = -point_axes - 1
+    if not frame.kept.shape[-1]:
+        return frame.log_residuals.sum(-1)
     components = inner(frame.vectors.unsqueeze(axis), vectors.unsqueeze(axis - 1))
     ones = torch.ones_like(components[..., 0])
     rows = orthonormal_frame(components, dot, ones, 0.0)

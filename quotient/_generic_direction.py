@@ -36,4 +36,4 @@ def rounding_noise(space: TotalSpace, fields: Callable[[Tensor], Tensor], point:
     """
     values, change = directional_derivative(fields, point, rounding_direction(space, point))
     lifted = point.unsqueeze(-len(space.shape) - 1)
-    return values, space.norm(change.detach(), lifted)
+    return values, space.metric(change.detach(), change.detach(), lifted).clamp_min(0).sqrt()

@@ -14,6 +14,7 @@ from quotient.errors import ClaimError
 from quotient.lift import SmallOrbitRule, UnprojectedNearSmallOrbits, lifted_step
 from quotient.noise import NoiseSource
 from quotient.orbit_space import OrbitSpace
+from quotient.submersion import RiemannianSubmersion
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,18 @@ class BrownianMotion(abc.ABC):
         quotient: Q with flat total space.
 
     Raises:
-        ClaimError: when the total space is not flat.
+        ClaimError: when the total space is not flat, or the quotient is not one by a group.
     """
 
     weak_order = 1.0
     strong_order = 0.5
 
-    def __init__(self, quotient: OrbitSpace) -> None:
+    def __init__(self, quotient: RiemannianSubmersion) -> None:
+        if not isinstance(quotient, OrbitSpace):
+            raise ClaimError(
+                f"{type(self).__name__} is defined on quotients by groups, where the mean curvature is the same along "
+                f"each fibre; got {quotient!r}"
+            )
         if not quotient.total_space.flat:
             raise ClaimError(
                 f"{type(self).__name__} needs a flat total space, got {quotient.total_space!r}: embed it in a flat one"
@@ -97,7 +103,7 @@ class ProjectedBrownianMotion(BrownianMotion):
 
     def __init__(
         self,
-        quotient: OrbitSpace,
+        quotient: RiemannianSubmersion,
         *,
         rule: SmallOrbitRule | None = None,
         curvature_drift: float = 1.0,
@@ -133,5 +139,6 @@ class IntrinsicBrownianMotion(BrownianMotion):
     @override
     def step(self, point: Tensor, step: Tensor, normal: Tensor) -> Tensor:
         space = self.quotient.total_space
-        free = space.to_tangent(normal, point) * step.sqrt()
-        return point + self.quotient.horizontal_projection(free, point)
+        here = space.keep(point)
+        free = space.to_tangent(normal, here) * step.sqrt()
+        return here + self.quotient.horizontal_projection(free, here)

@@ -11,6 +11,7 @@ from quotient.spaces import TotalSpace
 _STARTS = 8
 _STEPS = 40
 _SMALLEST_TURN = 1e-10
+_POLISHING = 3
 
 
 def _real_rows(vectors: Tensor, rank: int) -> Tensor:
@@ -18,36 +19,47 @@ def _real_rows(vectors: Tensor, rank: int) -> Tensor:
     return torch.view_as_real(flat).flatten(-2) if flat.is_complex() else flat
 
 
-def _newton_step(space: TotalSpace, action: GroupAction, moving: Tensor, target: Tensor, damping: Tensor) -> Tensor:
-    """Damped Newton step in the Lie algebra, the Hessian's eigenvalues taken positive, ``[..., group dim]``."""
-    rank = len(space.shape)
-    axis = moving.ndim - rank
+def _turned_fields(action: GroupAction, point: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Generators at a point, and their derivatives along each other, ``[..., b, a, *point_shape]``."""
 
     def fields(y: Tensor) -> Tensor:
         return action.infinitesimal(y).movedim(0, axis)
 
-    here = fields(moving)
-    turned = torch.func.vmap(
-        lambda direction: directional_derivative(fields, moving, direction)[1], in_dims=axis, out_dims=axis
-    )(here)
+    here = fields(point)
+    # stacked in front and moved: a constant derivative comes back without the axis of the directions
+    turned = torch.func.vmap(lambda along: directional_derivative(fields, point, along)[1])(here.movedim(axis, 0))
+    return here, turned.movedim(0, axis)
+
+
+def _slope_and_hessian(
+    space: TotalSpace, action: GroupAction, moving: Tensor, target: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """First and second derivatives of half the squared distance along the orbit, and the generators' sizes."""
+    rank = len(space.shape)
+    here, turned = _turned_fields(action, moving, moving.ndim - rank)
     rows = _real_rows(here, rank)
-    rest = _real_rows(moving - target, rank).unsqueeze(-2)
+    rest = _real_rows(space.keep(moving - target), rank).unsqueeze(-2)
     gram = rows @ rows.mT
     hessian = gram + (_real_rows(turned, rank) * rest.unsqueeze(-2)).sum(-1)
-    sizes = torch.diagonal(gram, dim1=-2, dim2=-1)
+    return (rows * rest).sum(-1), 0.5 * (hessian + hessian.mT), torch.diagonal(gram, dim1=-2, dim2=-1)
+
+
+def _damped_step(slope: Tensor, hessian: Tensor, sizes: Tensor, damping: Tensor) -> Tensor:
+    """Newton step with the eigenvalues of the scaled Hessian taken positive and damped, ``[..., group dim]``."""
     scale = torch.where(sizes > 0, sizes, torch.ones_like(sizes)).rsqrt()
-    values, vectors = torch.linalg.eigh(scale.unsqueeze(-1) * 0.5 * (hessian + hessian.mT) * scale.unsqueeze(-2))
-    slope = (scale * (rows * rest).sum(-1)).unsqueeze(-1)
+    scaled = scale.unsqueeze(-1) * hessian * scale.unsqueeze(-2)
+    finite = scaled.isfinite().all(-1).all(-1)[..., None, None]
+    values, vectors = torch.linalg.eigh(torch.where(finite, scaled, torch.zeros_like(scaled)))
     lengths = (values.abs() + damping.unsqueeze(-1)).unsqueeze(-1)
-    return -scale * (vectors @ ((vectors.mT @ slope) / lengths)).squeeze(-1)
+    return -scale * (vectors @ ((vectors.mT @ (scale * slope).unsqueeze(-1)) / lengths)).squeeze(-1)
 
 
-def align_by_descent(space: TotalSpace, action: GroupAction, point: Tensor, base_point: Tensor) -> Tensor:
-    """Move ``point`` along its orbit to a stationary point of the distance to ``base_point``.
+def nearest_by_descent(space: TotalSpace, action: GroupAction, point: Tensor, base_point: Tensor) -> Tensor:
+    """A group element that moves ``point`` to a stationary point of the distance to ``base_point``.
 
     Starts are the identity and fixed random group elements. Each step is a Newton step of the squared distance in
     exponential coordinates at the moving point, damped by mu; it is kept only where it lowers the distance, and mu
-    adapts for each item. Not differentiated.
+    adapts for each item. The best end is returned.
 
     Args:
         space: flat M.
@@ -56,32 +68,74 @@ def align_by_descent(space: TotalSpace, action: GroupAction, point: Tensor, base
         base_point: same shape.
 
     Returns:
-        The best of the end points, shape ``[..., *point_shape]``.
+        Elements, shape ``[..., *group_shape]``.
     """
     group = action.group
+    rank, element_rank = len(space.shape), len(group.shape)
+    batch = point.shape[: point.ndim - rank]
+    random = group.random((_STARTS - 1,), torch.Generator().manual_seed(0), point)
+    starts = torch.cat([group.identity(point).unsqueeze(0), random])
+    elements = starts.reshape(_STARTS, *(1,) * len(batch), *group.shape).expand(_STARTS, *batch, *group.shape)
+    target = base_point.unsqueeze(0)
+
+    def cost(y: Tensor) -> Tensor:
+        return space.inner_product(y - target, y - target, y)
+
+    moving = action.act(elements, point.unsqueeze(0))
+    value = cost(moving)
+    damping = torch.full_like(value, 1e-3)
+    for _ in range(_STEPS if group.dim else 0):
+        turn = _damped_step(*_slope_and_hessian(space, action, moving, target), damping)
+        candidate = group.compose(group.exp(turn), elements)
+        moved = action.act(candidate, point.unsqueeze(0))
+        proposed = cost(moved)
+        lower = proposed < value
+        elements = torch.where(lower.reshape(lower.shape + (1,) * element_rank), candidate, elements)
+        moving = torch.where(lower.reshape(lower.shape + (1,) * rank), moved, moving)
+        value = torch.where(lower, proposed, value)
+        damping = torch.where(lower, damping / 3, damping * 4).clamp(1e-12, 1e12)
+        if not bool((turn.abs() > _SMALLEST_TURN).any()):
+            break
+    best = value.argmin(0, keepdim=True)
+    index = best.reshape(best.shape + (1,) * element_rank).expand(1, *elements.shape[1:])
+    return _polish(space, action, elements.gather(0, index).squeeze(0), point, base_point)
+
+
+def _polish(space: TotalSpace, action: GroupAction, element: Tensor, point: Tensor, base_point: Tensor) -> Tensor:
+    """Newton steps kept where they lower the slope: values of the distance do not resolve the last digits."""
+    group = action.group
+    for _ in range(_POLISHING if group.dim else 0):
+        slope, hessian, sizes = _slope_and_hessian(space, action, action.act(element, point), base_point)
+        turn = _damped_step(slope, hessian, sizes, torch.full_like(slope[..., 0], 1e-15))
+        candidate = group.compose(group.exp(turn), element)
+        after, _, _ = _slope_and_hessian(space, action, action.act(candidate, point), base_point)
+        lower = (after**2).sum(-1) < (slope**2).sum(-1)
+        element = torch.where(lower.reshape(lower.shape + (1,) * len(group.shape)), candidate, element)
+    return element
+
+
+def implicit_step(space: TotalSpace, action: GroupAction, aligned: Tensor, base_point: Tensor) -> Tensor:
+    """Give a stationary point of the distance along the orbit its derivative in both points.
+
+    The slope of the distance vanishes there, so by the implicit function theorem the group element moves by
+    -h^-1 d(slope), h being the Hessian. The value does not change; where h is singular the derivative of least norm is
+    taken. First derivatives only.
+
+    Args:
+        space: flat M.
+        action: the action.
+        aligned: g x with g constant, shape ``[..., *point_shape]``, double precision.
+        base_point: same shape.
+    """
+    if not action.group.dim or not (torch.is_grad_enabled() and (aligned.requires_grad or base_point.requires_grad)):
+        return aligned
     rank = len(space.shape)
-    with torch.no_grad():
-        random = group.random((_STARTS - 1,), torch.Generator().manual_seed(0), point)
-        elements = torch.cat([group.identity(point).unsqueeze(0), random])
-        moving = action.act(elements.reshape(_STARTS, *(1,) * (point.ndim - rank), *group.shape), point.unsqueeze(0))
-        target = base_point.unsqueeze(0)
-
-        def cost(y: Tensor) -> Tensor:
-            difference = y - target
-            return space.inner_product(difference, difference, y)
-
-        value = cost(moving)
-        damping = torch.full_like(value, 1e-3)
-        for _ in range(_STEPS if group.dim else 0):
-            turn = _newton_step(space, action, moving, target, damping)
-            candidate = action.act(group.exp(turn), moving)
-            proposed = cost(candidate)
-            lower = proposed < value
-            moving = torch.where(lower.reshape(lower.shape + (1,) * rank), candidate, moving)
-            value = torch.where(lower, proposed, value)
-            damping = torch.where(lower, damping / 3, damping * 4).clamp(1e-12, 1e12)
-            if float(turn.abs().max()) < _SMALLEST_TURN:
-                break
-        best = value.argmin(0, keepdim=True)
-        index = best.reshape(best.shape + (1,) * rank).expand(1, *moving.shape[1:])
-        return moving.gather(0, index).squeeze(0)
+    axis = aligned.ndim - rank
+    fixed = aligned.detach()
+    _, hessian, _ = _slope_and_hessian(space, action, fixed, base_point.detach())
+    rows = _real_rows(action.infinitesimal(aligned).movedim(0, axis), rank)
+    slope = (rows * _real_rows(space.keep(aligned - base_point), rank).unsqueeze(-2)).sum(-1)
+    inverse = torch.linalg.pinv(torch.where(hessian.isfinite(), hessian, 0.0), hermitian=True)
+    turn = -(inverse @ (slope - slope.detach()).unsqueeze(-1)).squeeze(-1)
+    fields = action.infinitesimal(fixed).movedim(0, axis).flatten(-rank)
+    return aligned + torch.einsum("...a,...ap->...p", turn.to(fields.dtype), fields).reshape(aligned.shape)

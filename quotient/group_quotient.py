@@ -12,11 +12,18 @@ from typing_extensions import override
 from groups import GroupAction
 from quotient._frame import Frame, InnerProduct, dot, log_pseudo_volume, orthonormal_frame, project
 from quotient._generic_direction import rounding_noise
-from quotient.descent import align_by_descent
+from quotient.descent import implicit_step, nearest_by_descent
 from quotient.errors import ClaimError
 from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace
 from quotient.spaces import TotalSpace
 from quotient.submersion import resolution, upcast
+
+
+def same_mask(first: Tensor | None, second: Tensor | None) -> bool:
+    """Whether two masks say the same; None is no padding."""
+    if first is None or second is None:
+        return first is second
+    return first is second or torch.equal(first, second)
 
 
 @final
@@ -38,7 +45,7 @@ class GroupQuotient(OrbitSpace):
         action: a left action by isometries of M.
 
     Raises:
-        ClaimError: when the action does not claim to be isometric.
+        ClaimError: when the action does not claim to be isometric, or when action and space disagree on padding.
     """
 
     def __init__(self, total_space: TotalSpace, action: GroupAction) -> None:
@@ -46,6 +53,12 @@ class GroupQuotient(OrbitSpace):
             raise ClaimError(
                 f"{type(action).__name__} does not act on {total_space!r} by isometries, so its orbits are not the "
                 "fibres of a Riemannian submersion and projected scores are not scores: change the metric of the space"
+            )
+        mask = getattr(total_space, "mask", None)
+        if action.reads_mask and not same_mask(action.mask, mask):
+            raise ClaimError(
+                f"{type(action).__name__} and {total_space!r} disagree on which points are padding: "
+                "give both the same mask"
             )
         self._space = total_space
         self.action = action
@@ -59,27 +72,34 @@ class GroupQuotient(OrbitSpace):
         return self._space
 
     @cached_property
-    def _principal_orbit_dimension(self) -> int:
-        generic = self._space.random_point((16,), torch.Generator().manual_seed(0))
-        return int(self.orbit_dimension(generic).max())
+    def _principal_orbit_dimension(self) -> Tensor:
+        generic = self._space.random_point((16, *self._space.batch_shape), torch.Generator().manual_seed(0))
+        return self.orbit_dimension(generic).amax(0)
 
     @property
     @override
-    def principal_orbit_dimension(self) -> int:
+    def principal_orbit_dimension(self) -> Tensor:
         """The largest orbit dimension met at sixteen random points of M."""
         return self._principal_orbit_dimension
 
     def _fields(self, point: Tensor) -> Tensor:
-        return self.action.infinitesimal(point).movedim(0, point.ndim - len(self._space.shape))
+        fields = self._space.to_tangent(self.action.infinitesimal(point), point)
+        return fields.movedim(0, point.ndim - len(self._space.shape))
 
     def _inner_at(self, point: Tensor) -> InnerProduct:
         lifted = point.unsqueeze(-len(self._space.shape) - 1)
-        return lambda first, second: self._space.inner_product(first, second, lifted)
+        return lambda first, second: self._space.metric(first, second, lifted)
+
+    def _prepare(self, base_point: Tensor) -> Tensor:
+        """The point in double precision, without padding, with the batch shape of the space."""
+        self._space.check_point(base_point)
+        rank = len(self._space.shape)
+        batch = torch.broadcast_shapes(base_point.shape[: base_point.ndim - rank], self._space.batch_shape)
+        return upcast(self._space.keep(base_point.expand(*batch, *self._space.shape)))
 
     def _frame(self, base_point: Tensor) -> tuple[Tensor, Tensor, Frame]:
         """The point in double precision, its generators and their frame."""
-        self._space.check_point(base_point)
-        point = upcast(base_point)
+        point = self._prepare(base_point)
         fields, noise = rounding_noise(self._space, self._fields, point)
         return point, fields, orthonormal_frame(fields, self._inner_at(point), noise, resolution(base_point))
 
@@ -96,16 +116,14 @@ class GroupQuotient(OrbitSpace):
 
     @override
     def generators(self, base_point: Tensor) -> Tensor:
-        self._space.check_point(base_point)
-        return self._fields(upcast(base_point)).to(base_point.dtype)
+        return self._fields(self._prepare(base_point)).to(base_point.dtype)
 
     @override
     def gram(self, base_point: Tensor) -> Tensor:
-        self._space.check_point(base_point)
-        point = upcast(base_point)
+        point = self._prepare(base_point)
         fields = self._fields(point)
         axis = fields.ndim - len(self._space.shape)
-        products = self._space.inner_product(
+        products = self._space.metric(
             fields.unsqueeze(axis),
             fields.unsqueeze(axis - 1),
             point[(..., None, None, *[slice(None)] * len(self._space.shape))],
@@ -131,6 +149,8 @@ class GroupQuotient(OrbitSpace):
 
     def _log_stabilizer_density(self, frame: Frame, fields: Tensor, point: Tensor) -> Tensor:
         """0.5 log det of the Ad-invariant form on an orthonormal basis of the stabiliser's Lie algebra."""
+        if not frame.kept.shape[-1]:
+            return frame.log_residuals.sum(-1)
         axis = fields.ndim - len(self._space.shape)
         inner = self._inner_at(point.unsqueeze(-len(self._space.shape) - 1))
         moved = inner(frame.vectors.unsqueeze(axis), fields.unsqueeze(axis - 1))
@@ -141,6 +161,10 @@ class GroupQuotient(OrbitSpace):
         fixed = orthonormal_frame(missing, dot, ones, resolution(rows))
         form = self.action.group.stabilizer_form.to(rows.device)
         matrix = fixed.vectors @ form @ fixed.vectors.mT + torch.diag_embed((~fixed.kept).to(form.dtype))
+        # a stabiliser that is not compact (padding only) is measured where the form does not vanish
+        empty = (torch.linalg.det(matrix.detach()) == 0)[..., None, None]
+        vanishing = torch.diag_embed((matrix.diagonal(dim1=-2, dim2=-1) == 0).to(form.dtype))
+        matrix = matrix + torch.where(empty, vanishing, 0.0)
         return 0.5 * torch.linalg.slogdet(matrix).logabsdet
 
     @override
@@ -161,24 +185,23 @@ class GroupQuotient(OrbitSpace):
 
     @override
     def center(self, point: Tensor) -> Tensor:
-        self._space.check_point(point)
-        return self.action.center(upcast(point)).to(point.dtype)
+        return self.action.center(self._prepare(point)).to(point.dtype)
 
     @override
     def align(self, point: Tensor, base_point: Tensor) -> Alignment:
         """By the action's closed form where it has one, else by descent along the orbit from several starts.
+
+        First derivatives are those of the aligned point, by the implicit function theorem; there are no second ones.
 
         Raises:
             ClaimError: when M is not flat.
         """
         if not self._space.flat:
             raise ClaimError(f"align measures distances in a flat total space, got {self._space!r}")
-        self._space.check_point(point)
-        self._space.check_point(base_point)
-        moving, target = torch.broadcast_tensors(upcast(point), upcast(base_point))
-        element = self.action.nearest_element(moving, target)
-        dtype = torch.result_type(point, base_point)
-        if element is not None:
-            return Alignment(point=self.action.act(element, moving).to(dtype), kind=AlignmentKind.GLOBAL)
-        aligned = align_by_descent(self._space, self.action, moving, target)
-        return Alignment(point=aligned.to(dtype), kind=AlignmentKind.STATIONARY)
+        moving, target = torch.broadcast_tensors(self._prepare(point), self._prepare(base_point))
+        with torch.no_grad():
+            element = self.action.nearest_element(moving, target)
+            kind = AlignmentKind.STATIONARY if element is None else AlignmentKind.GLOBAL
+            element = nearest_by_descent(self._space, self.action, moving, target) if element is None else element
+        aligned = implicit_step(self._space, self.action, self.action.act(element, moving), target)
+        return Alignment(point=aligned.to(torch.result_type(point, base_point)), kind=kind)

@@ -16,9 +16,9 @@ from quotient.orbit_space import OrbitSpace
 class SmallOrbitRule(abc.ABC):
     """Which points of a batch take the unprojected step.
 
-    Both the lifted step, P b dt - (sigma^2 / 2) H dt + sigma P dw, and the unprojected step, b dt + sigma dw, have the
-    same generator on Q (docs/theory/singular-orbits.md), so they may be mixed freely; only the first one divides by
-    the size of the orbit.
+    Both the lifted step, P b dt - (sigma^2 / 2) H dt + sigma P dw, and the unprojected step, P b dt + sigma dw, have
+    the same generator on Q (docs/theory/singular-orbits.md), so they may be mixed freely; only the first one divides
+    by the size of the orbit. The drift is projected in both: what a network puts along the orbit is arbitrary.
     """
 
     @abc.abstractmethod
@@ -82,14 +82,14 @@ def lifted_step(
         curvature_drift: c; 1 is exact, other values exist to show what they do (0 drops the term, -1 flips its sign).
 
     Returns:
-        The next point. Points whose step is unprojected are centred again (:meth:`OrbitSpace.center`).
+        The next point.
     """
     space = quotient.total_space
-    noise = space.to_tangent(normal, point)
-    curvature = quotient.mean_curvature(point)
-    strength = step * sigma**2 * space.inner_product(curvature, curvature, point)
-    free = drift * step + noise * (sigma * step.sqrt())
-    lifted = quotient.horizontal_projection(free, point) - (0.5 * curvature_drift * step * sigma**2) * curvature
+    here = space.keep(point)
+    noise = space.to_tangent(normal, here) * (sigma * step.sqrt())
+    pull = quotient.horizontal_projection(drift, here) * step
+    curvature = quotient.mean_curvature(here)
+    strength = step * sigma**2 * space.inner_product(curvature, curvature, here)
+    lifted = pull + quotient.horizontal_projection(noise, here) - (0.5 * curvature_drift * step * sigma**2) * curvature
     loose = rule.unprojected(strength)
-    loose = loose.reshape(loose.shape + (1,) * len(space.shape))
-    return torch.where(loose, quotient.center(point + space.to_tangent(free, point)), point + lifted)
+    return here + torch.where(loose.reshape(loose.shape + (1,) * len(space.shape)), pull + noise, lifted)

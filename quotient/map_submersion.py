@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import final
 
@@ -32,7 +33,7 @@ class MapSubmersion(RiemannianSubmersion):
     Example:
         >>> import torch
         >>> from quotient import Euclidean, MapSubmersion
-        >>> radius = MapSubmersion(Euclidean(2), Euclidean(1), lambda x: x.norm(dim=-1, keepdim=True))
+        >>> radius = MapSubmersion(Euclidean(2), Euclidean(1), lambda x: (x * x).sum(-1, keepdim=True).sqrt())
         >>> radius.mean_curvature(torch.tensor([0.0, 2.0]))
         tensor([-0.0000, -0.5000])
     """
@@ -54,7 +55,7 @@ class MapSubmersion(RiemannianSubmersion):
         """Riemannian gradients of the components of pi, ``[..., m, *point_shape]``."""
         value, pull_back, *_ = torch.func.vjp(self.map, point)
         rank = len(self.base_space.shape)
-        count = value[(0,) * (value.ndim - rank)].numel()
+        count = math.prod(value.shape[value.ndim - rank :])
         one_hot = torch.eye(count, dtype=value.dtype, device=value.device)
         one_hot = one_hot.reshape(count, *(1,) * (value.ndim - rank), *value.shape[value.ndim - rank :])
         rows = torch.func.vmap(lambda row: pull_back(row.expand_as(value))[0])(one_hot)
@@ -62,7 +63,7 @@ class MapSubmersion(RiemannianSubmersion):
 
     def _inner_at(self, point: Tensor) -> InnerProduct:
         lifted = point.unsqueeze(-len(self._space.shape) - 1)
-        return lambda first, second: self._space.inner_product(first, second, lifted)
+        return lambda first, second: self._space.metric(first, second, lifted)
 
     def horizontal_frame(self, base_point: Tensor) -> Frame:
         """Orthonormal frame of the horizontal space, in double precision."""
@@ -89,7 +90,7 @@ class MapSubmersion(RiemannianSubmersion):
     def riemannian_defect(self, base_point: Tensor) -> Tensor:
         """Largest entry of |<d pi u_i, d pi u_j>_B - delta_ij| over the horizontal frame, shape ``[...]``.
 
-        Zero for a Riemannian submersion.
+        Zero for a Riemannian submersion; infinite where d pi is not onto.
         """
         point = upcast(base_point)
         frame = self.horizontal_frame(base_point)
@@ -100,7 +101,8 @@ class MapSubmersion(RiemannianSubmersion):
         )
         foot = self.map(point)[(..., None, None, *[slice(None)] * len(self.base_space.shape))]
         gram = self.base_space.inner_product(images.unsqueeze(axis), images.unsqueeze(axis + 1), foot)
-        return (gram - torch.diag_embed(frame.kept.to(gram.dtype))).abs().amax((-2, -1))
+        defect = (gram - torch.diag_embed(frame.kept.to(gram.dtype))).abs().amax((-2, -1))
+        return torch.where(frame.rank == self.base_space.dim, defect, torch.full_like(defect, torch.inf))
 
     def check_riemannian(self, base_point: Tensor, *, atol: float = 1e-8) -> None:
         """Refuse a map that is not a Riemannian submersion at the given points.

@@ -69,7 +69,7 @@ def _splitmix(bits: Tensor) -> Tensor:
 
 
 def _uniform(bits: Tensor) -> Tensor:
-    """Uniform numbers in the open interval (0, 1) from 64-bit hashes, float64."""
+    """Uniform numbers in (0, 1] from 64-bit hashes, float64."""
     return (_shift_right(bits, 11).to(torch.float64) + 0.5) * 2.0**-53
 
 
@@ -109,8 +109,8 @@ class CounterNoise(NoiseSource):
         stream = _splitmix(_splitmix(self.seeds) + self._calls)
         self._calls += 1
         counter = torch.arange(count, device=device, dtype=torch.int64)
-        first = _splitmix(_splitmix(stream[:, None] + 2 * counter))
-        second = _splitmix(_splitmix(stream[:, None] + 2 * counter + 1))
+        first = _splitmix(stream[:, None] ^ _splitmix(2 * counter))
+        second = _splitmix(stream[:, None] ^ _splitmix(2 * counter + 1))
         radius = torch.sqrt(-2.0 * torch.log(_uniform(first)))
         values = radius * torch.cos(2.0 * math.pi * _uniform(second))
         return _from_real(values.reshape(shape), like)

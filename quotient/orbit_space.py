@@ -54,8 +54,8 @@ class OrbitSpace(RiemannianSubmersion):
 
     @property
     @abc.abstractmethod
-    def principal_orbit_dimension(self) -> int:
-        """Dimension of the orbit of a generic point."""
+    def principal_orbit_dimension(self) -> Tensor:
+        """Dimension of the orbit of a generic point, integer; a batch of them where padding differs between items."""
 
     @abc.abstractmethod
     def generators(self, base_point: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class OrbitSpace(RiemannianSubmersion):
 
     @abc.abstractmethod
     def align(self, point: Tensor, base_point: Tensor) -> Alignment:
-        """Move ``point`` along its orbit towards the nearest point to ``base_point``."""
+        """Move ``point`` along its orbit towards the nearest point to ``base_point``; once differentiable in both."""
 
     def dist(self, point_a: Tensor, point_b: Tensor) -> Tensor:
         """Quotient distance: between ``point_b`` and ``point_a`` aligned to it, shape ``[...]``.

@@ -57,9 +57,12 @@ class ShapeSpace(OrbitSpace):
 
     @property
     @override
-    def principal_orbit_dimension(self) -> int:
-        """Orbit dimension of clouds with at least d real points; smaller clouds have smaller orbits everywhere."""
-        return self._rotations + self._dim
+    def principal_orbit_dimension(self) -> Tensor:
+        """D translations where there is a point, and the rotations that move N points in general position."""
+        count = self._space.count(torch.zeros((), dtype=torch.float64)).to(torch.int64)
+        still = (self._dim - count + 1).clamp(0, self._dim)
+        turns = self._rotations - still * (still - 1) // 2
+        return torch.where(count > 0, self._dim + turns, 0)
 
     @property
     def _rotations(self) -> int:

@@ -41,8 +41,21 @@ class TotalSpace(abc.ABC):
         """Claim: M is an open set of a linear space with a constant metric."""
 
     @abc.abstractmethod
+    def metric(self, first: Tensor, second: Tensor, base_point: Tensor) -> Tensor:
+        """Riemannian inner product of arrays that vanish on padding; any further leading axes broadcast."""
+
     def inner_product(self, first: Tensor, second: Tensor, base_point: Tensor) -> Tensor:
-        """Riemannian inner product <first, second> at ``base_point``, real, shape ``[...]``."""
+        """Riemannian inner product <first, second> at ``base_point``, real, ``[...]``; padding is not looked at."""
+        return self.metric(self.keep(first), self.keep(second), base_point)
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """Batch shape that the space itself has, because its padding differs between items. A documented hook."""
+        return ()
+
+    def keep(self, array: Tensor) -> Tensor:
+        """Zero the padding of an array ``[..., *shape]``. A documented hook of spaces with padding."""
+        return array
 
     @abc.abstractmethod
     def to_tangent(self, vector: Tensor, base_point: Tensor) -> Tensor:
@@ -73,8 +86,10 @@ class TotalSpace(abc.ABC):
         return torch.tensor(float(self.dim), dtype=real.dtype, device=like.device)
 
     def norm(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
-        """Length sqrt<v, v>, shape ``[...]``."""
-        return self.inner_product(tangent_vec, tangent_vec, base_point).clamp_min(0).sqrt()
+        """Length sqrt<v, v>, shape ``[...]``; its gradient at zero is zero."""
+        square = self.inner_product(tangent_vec, tangent_vec, base_point)
+        positive = ~(square <= 0)
+        return torch.where(positive, torch.where(positive, square, torch.ones_like(square)).sqrt(), square * 0)
 
     def check_point(self, point: Tensor) -> None:
         """Refuse a tensor that cannot be a point.
@@ -100,7 +115,7 @@ class FlatSpace(TotalSpace):
         return True
 
     @override
-    def inner_product(self, first: Tensor, second: Tensor, base_point: Tensor) -> Tensor:
+    def metric(self, first: Tensor, second: Tensor, base_point: Tensor) -> Tensor:
         product = (first.conj() * second).real if first.is_complex() or second.is_complex() else first * second
         return product.sum(tuple(range(-len(self.shape), 0)))
 
@@ -116,9 +131,22 @@ class FlatSpace(TotalSpace):
     def gradient(self, differential: Tensor, base_point: Tensor) -> Tensor:
         return self.to_tangent(differential, base_point)
 
+    @property
+    def is_complex(self) -> bool:
+        """Whether points are complex arrays. A documented hook."""
+        return False
+
+    @override
+    def check_point(self, point: Tensor) -> None:
+        super().check_point(point)
+        if point.is_complex() != self.is_complex:
+            kind, cure = ("complex", ".cdouble()") if self.is_complex else ("real", "a complex space of this shape")
+            raise PointShapeError(f"points of {self!r} are {kind}, got {point.dtype}: use {cure}")
+
     @override
     def random_point(self, batch_shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        return torch.randn(*batch_shape, *self.shape, generator=generator, dtype=torch.float64)
+        dtype = torch.complex128 if self.is_complex else torch.float64
+        return torch.randn(*batch_shape, *self.shape, generator=generator, dtype=dtype)
 
     @override
     def covariant_derivative(self, field: Callable[[Tensor], Tensor], direction: Tensor, base_point: Tensor) -> Tensor:
@@ -174,16 +202,10 @@ class ComplexEuclidean(FlatSpace):
     def dim(self) -> int:
         return 2 * self._shape[0]
 
+    @property
     @override
-    def random_point(self, batch_shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        """Complex normal points."""
-        return torch.randn(*batch_shape, *self.shape, generator=generator, dtype=torch.complex128)
-
-    @override
-    def check_point(self, point: Tensor) -> None:
-        super().check_point(point)
-        if not point.is_complex():
-            raise PointShapeError(f"points of {self!r} are complex, got {point.dtype}: convert with .cdouble()")
+    def is_complex(self) -> bool:
+        return True
 
 
 @final
@@ -213,6 +235,37 @@ class Matrices(FlatSpace):
 
 
 @final
+class ComplexMatrices(FlatSpace):
+    """Complex matrices as a real space, <U, V> = Re tr(U^* V); points ``[..., rows, columns]``, complex.
+
+    Args:
+        rows: number of rows.
+        columns: number of columns.
+    """
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self._shape = (rows, columns)
+
+    def __repr__(self) -> str:
+        return f"ComplexMatrices({self._shape[0]}, {self._shape[1]})"
+
+    @property
+    @override
+    def shape(self) -> tuple[int, ...]:
+        return self._shape
+
+    @property
+    @override
+    def dim(self) -> int:
+        return 2 * math.prod(self._shape)
+
+    @property
+    @override
+    def is_complex(self) -> bool:
+        return True
+
+
+@final
 class PointClouds(FlatSpace):
     """Clouds of ``n_points`` points in R^d, one point a row, some rows of which may be padding.
 
@@ -227,6 +280,8 @@ class PointClouds(FlatSpace):
     """
 
     def __init__(self, n_points: int, dim: int, *, mask: Tensor | None = None) -> None:
+        if n_points < 1 or dim < 1:
+            raise PointShapeError(f"clouds need at least one row and one dimension, got {n_points} and {dim}")
         if mask is not None and (mask.dtype != torch.bool or mask.shape[-1:] != (n_points,)):
             raise PointShapeError(
                 f"mask must be boolean of shape [..., {n_points}], got {mask.dtype} of shape {tuple(mask.shape)}"
@@ -258,6 +313,12 @@ class PointClouds(FlatSpace):
     def degrees_of_freedom(self, like: Tensor) -> Tensor:
         return self._shape[1] * self.count(like)
 
+    @property
+    @override
+    def batch_shape(self) -> tuple[int, ...]:
+        return () if self.mask is None else tuple(self.mask.shape[:-1])
+
+    @override
     def keep(self, array: Tensor) -> Tensor:
         """Zero the padded rows of ``array [..., n_points, d]``, also where they hold NaN."""
         return array if self.mask is None else torch.where(self.mask.unsqueeze(-1), array, torch.zeros_like(array))

@@ -173,3 +173,38 @@ def test_prior_is_standard_on_centred_clouds() -> None:
     assert x0.mean(-2).abs().max() < 1e-14
     energy = (x0**2).sum((-2, -1))
     assert abs(float(energy.mean()) - 9) < 4 * math.sqrt(18 / 20_000)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
+def test_conversions_are_finite_at_the_ends(schedule: Schedule) -> None:
+    """D = x at t = 1, where nothing of the prior is left; the velocity is finite at t = 0 with bridge noise too."""
+    x, v = normal(10, 5, 3), normal(11, 5, 3)
+    one, zero = torch.tensor(1.0, dtype=torch.float64), torch.tensor(0.0, dtype=torch.float64)
+    torch.testing.assert_close(denoiser_from_velocity(v, x, one, schedule), x)
+    start = velocity_from_denoiser(v, x, zero, schedule)
+    assert start.isfinite().all()
+    torch.testing.assert_close(denoiser_from_velocity(start, x, zero, schedule), v)
+
+
+def test_times_may_be_expanded() -> None:
+    t = torch.tensor(0.5, dtype=torch.float64).expand(4)
+    torch.testing.assert_close(LinearSchedule().coefficients(t).d_beta, torch.ones(4, dtype=torch.float64))
+
+
+def test_padding_of_a_bridge_stays_empty_at_the_ends() -> None:
+    mask = torch.tensor([True] * 3 + [False] * 2)
+    space = ShapeSpace(5, 3, mask=mask)
+    t = torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64)
+    sample = Interpolant(LinearSchedule(noise=0.3)).sample(space, normal(12, 3, 5, 3), t, CounterNoise(torch.arange(3)))
+    assert (sample.velocity[:, 3:] == 0).all()
+    assert (sample.x_t[:, 3:] == 0).all()
+
+
+def test_times_keep_their_precision_with_half_precision_data() -> None:
+    space = ShapeSpace(4, 3)
+    x1 = normal(13, 2, 4, 3).to(torch.bfloat16)
+    t = torch.tensor([0.999, 0.9985], dtype=torch.float64)
+    sample = Interpolant().sample(space, x1, t, CounterNoise(torch.arange(2)))
+    assert sample.x_t.dtype == torch.bfloat16
+    reference = Interpolant().sample(space, x1.double(), t, CounterNoise(torch.arange(2)))
+    assert (sample.x_t.double() - reference.x_t).abs().max() < 4 * torch.finfo(torch.bfloat16).eps

@@ -23,6 +23,7 @@ from diffusion import (
     VelocityField,
     power_grid,
     uniform_grid,
+    velocity_from_denoiser,
 )
 from groups import SpecialEuclidean
 from quotient import CounterNoise, GeneratorNoise, ShapeSpace
@@ -185,3 +186,47 @@ def test_misuse_is_refused_with_a_remedy() -> None:
     for bad in (torch.tensor([0.0, 0.5, 0.4]), torch.tensor([0.0]), torch.tensor([0.0, 2.0]), torch.zeros(2, 2)):
         with pytest.raises(TimeGridError, match="increase strictly"):
             ODESampler(bad)
+
+
+@pytest.mark.parametrize("grid", [power_grid(100, 4.0), power_grid(50, 5.0)], ids=["100", "50"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_grids_finer_than_single_precision_near_the_data(grid: Tensor, dtype: torch.dtype) -> None:
+    schedule = LinearSchedule()
+    x0 = SPACE.center(normal(4, 3, 5, 3)).to(dtype)
+
+    def velocity(x: Tensor, t: Tensor) -> Tensor:
+        return velocity_from_denoiser(t * SIZE**2 / ((1 - t) ** 2 + t**2 * SIZE**2) * x, x, t, schedule)
+
+    result = ODESampler(grid, method=Heun()).sample(SPACE, x0, velocity)
+    torch.testing.assert_close(result.x, SIZE * x0, rtol=0, atol=2e-2)
+    assert float(result.ts[-1]) == 1.0
+    noise = GeneratorNoise(torch.Generator().manual_seed(0))
+    assert SDESampler(grid, Interpolant()).sample(SPACE, x0, velocity, noise).x.isfinite().all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_bridge_noise_is_sampled_from_time_zero(seed: int) -> None:
+    """With x0 and eps Gaussian the merged amplitude is a^2 = alpha^2 + gamma^2; both samplers recover the target."""
+    schedule = LinearSchedule(noise=0.5)
+    interpolant = Interpolant(schedule)
+
+    def velocity(x: Tensor, t: Tensor) -> Tensor:
+        a2 = schedule.alpha(t) ** 2 + schedule.gamma_squared(t)
+        denoiser = t * SIZE**2 / (a2 + t**2 * SIZE**2) * x
+        return velocity_from_denoiser(denoiser, x, t, schedule)
+
+    noise = GeneratorNoise(torch.Generator().manual_seed(seed))
+    x0 = interpolant.prior.sample(SPACE, torch.zeros(3000, 5, 3, dtype=torch.float64), noise)
+    for x1 in (
+        ODESampler(power_grid(60, 2.0), method=Heun()).sample(SPACE, x0, velocity).x,
+        SDESampler(power_grid(150, 2.0), interpolant).sample(SPACE, x0, velocity, noise).x,
+    ):
+        energy = (x1**2).sum((-2, -1))
+        assert abs(float((energy.mean() - 12 * SIZE**2) / (energy.std() / math.sqrt(3000)))) < CRITICAL
+
+
+def test_samples_keep_their_precision() -> None:
+    x0 = SPACE.center(normal(5, 1, 5, 3)).float()
+    result = ODESampler(uniform_grid(3)).sample(SPACE, x0, lambda x, t: -x.double())
+    assert result.x.dtype == torch.float32
