@@ -87,14 +87,18 @@ class OrbitAttempt:
         return laws.vertical_space(self.quotient, self.x)
 
     @cached_property
-    def _aligned(self) -> Alignment:
-        """Points of the orbits of x aligned to y. Of descents, which cost more, a few are tried."""
-        return self.quotient.align(self.x[:: self._stride], self.y[:: self._stride])
+    def _few(self) -> Alignment:
+        return self.quotient.align(self.x[::_SPARSE], self.y[::_SPARSE])
 
     @cached_property
     def _stride(self) -> int:
-        known = self.quotient.align(self.x[:1], self.y[:1]).kind is AlignmentKind.GLOBAL
-        return 1 if known else _SPARSE
+        """All points are aligned where a closed form does it, a few where a descent does."""
+        return 1 if self._few.kind is AlignmentKind.GLOBAL else _SPARSE
+
+    @cached_property
+    def _aligned(self) -> Alignment:
+        """Points of the orbits of x nearest to y."""
+        return self._few if self._stride == _SPARSE else self.quotient.align(self.x, self.y)
 
     @cached_property
     def _principal(self) -> Tensor:

@@ -181,4 +181,5 @@ def verify(
             quotient, generic, lambda: ones
         )
     results += tuple(judge(law, trial, seed=seed) for law, trial in found)
-    return Report(f"{quotient!r}", results, ClaimError)
+    named = type(quotient).__repr__ is not object.__repr__
+    return Report(repr(quotient) if named else type(quotient).__name__, results, ClaimError)

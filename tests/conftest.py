@@ -7,9 +7,7 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 # Not the floors above: pickle cannot find the methods that the hook wraps, and checkpoints hold some.
-install_import_hook(
-    ["groups", "quotient"], "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-)
+install_import_hook(["groups", "quotient"], "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 torch.set_num_threads(1)
 
 settings.register_profile("dev", deadline=timedelta(seconds=5))

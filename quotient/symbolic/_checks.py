@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mpmath
-import sympy as sp
 
 from quotient.errors import ClaimError
 from quotient.symbolic._sampling import DIGITS, evaluate_at_random, independent_columns, is_zero, size

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 
 import sympy as sp
 
+_FEW = 4
 _MAX_OPS = 1500
+_MAX_OPS_OF_MANY = 250
 _MAX_FACTOR_OPS = 400
+_MAX_FACTOR_OPS_OF_MANY = 60
 _MAX_TRIG_OPS = 120
 _QUOTIENTS = {
     sp.tan: lambda angle: sp.sin(angle) / sp.cos(angle),
@@ -19,15 +22,20 @@ _QUOTIENTS = {
 
 def tidy(expression: sp.Expr) -> sp.Expr:
     """The shortest of a few normal forms; larger expressions come back as they are."""
-    if expression.is_Atom or expression.is_number or expression.count_ops() > _MAX_OPS:
+    if expression.is_Atom or expression.is_number:
+        return expression
+    few = len(expression.free_symbols) <= _FEW
+    if expression.count_ops() > (_MAX_OPS if few else _MAX_OPS_OF_MANY):
         return expression
     reduced = _rational(_plain_trigonometry(expression)) if expression.has(sp.Function) else _rational(expression)
     reduced = _rational(reduced) if reduced.atoms(sp.Pow) and _has_roots(reduced) else reduced
     forms = [expression, reduced]
     operations = reduced.count_ops()
-    if operations <= _MAX_FACTOR_OPS:
+    if operations <= (_MAX_FACTOR_OPS if few else _MAX_FACTOR_OPS_OF_MANY):
         forms.append(sp.factor(reduced))
         forms.append(sp.factor_terms(reduced))
+    if operations <= _MAX_FACTOR_OPS and _has_roots(reduced):
+        forms.append(_by_root(reduced))
     if operations <= _MAX_TRIG_OPS and reduced.has(sp.sin, sp.cos):
         forms += [sp.trigsimp(form) for form in forms[1:]]
     return min(forms, key=_length)
@@ -44,6 +52,32 @@ def _length(expression: sp.Expr) -> tuple[int, int]:
 
 def _has_roots(expression: sp.Expr) -> bool:
     return any(power.exp.is_Rational and not power.exp.is_Integer for power in expression.atoms(sp.Pow))
+
+
+def _by_root(expression: sp.Expr) -> sp.Expr:
+    """Common factors found modulo rho^2 = B for one root rho of a B that is quadratic in some symbol."""
+    roots = {p.base for p in expression.atoms(sp.Pow) if p.exp.is_Rational and p.exp.q == 2 and not p.base.is_number}
+    if len(roots) != 1:
+        return expression
+    base = roots.pop()
+    rho = sp.Dummy(positive=True)
+    for symbol in sorted(base.free_symbols, key=str):
+        if not base.is_polynomial(symbol) or sp.degree(base, symbol) != 2:
+            continue
+        leading, linear, rest = sp.Poly(base, symbol).all_coeffs()
+        if linear != 0 or not leading.is_number:
+            continue
+        hidden = expression.replace(lambda e: e.is_Pow and e.base == base, lambda e: rho ** (2 * e.exp))
+        parts = [sp.expand(part) for part in sp.fraction(sp.together(hidden))]
+        if not all(part.is_polynomial(symbol) for part in parts):
+            return expression
+        square = (rho**2 - rest) / leading
+        numerator, denominator = (
+            sp.Add(*(c * symbol ** (k % 2) * square ** (k // 2) for (k,), c in sp.Poly(part, symbol).terms()))
+            for part in parts
+        )
+        return sp.factor(sp.cancel(numerator / denominator)).subs(rho, sp.sqrt(base))
+    return expression
 
 
 def _rational(expression: sp.Expr) -> sp.Expr:

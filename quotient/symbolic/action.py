@@ -109,7 +109,7 @@ class SymbolicAction:
             foreign = matrix.free_symbols - set(symbols)
             if foreign:
                 raise SymbolicError(
-                    f"got {name} with {', '.join(sorted(map(str, foreign)))}, which are no coordinates: give them values"
+                    f"got {name} with {', '.join(sorted(map(str, foreign)))}, no coordinates: give them values"
                 )
         return Chart(
             coordinates=symbols,
@@ -131,7 +131,7 @@ class SymbolicAction:
             raise SymbolicError(f"got {len(values)} values of the identity for {len(parameters)} parameters")
         identity = dict(zip(parameters, map(sp.sympify, values), strict=True))
         if not vanishes(symbols, column.subs(identity) - sp.Matrix(symbols)):
-            raise SymbolicError("the image at the identity is not x: check identity=, the parameters that move nothing")
+            raise SymbolicError("the image at the identity is not x: check identity=, the parameter values that move nothing")
         return tidy_matrix(column.jacobian(parameters).subs(identity))
 
 

@@ -10,13 +10,18 @@ from typing import final
 import sympy as sp
 
 from quotient.symbolic._checks import check_action
-from quotient.symbolic._latex import derivation_latex, derivation_text
-from quotient.symbolic._linear import adjugate, inverse, pseudo_determinant
+from quotient.symbolic._linear import inverse
+from quotient.symbolic._printing import Row, align, lines
+from quotient.symbolic._projection import derive_process
 from quotient.symbolic._sampling import evaluate_at_random, independent_columns, vanishes
-from quotient.symbolic._simplify import tidy, tidy_matrix
-from quotient.symbolic._torch import DerivationFunctions, compile_derivation
+from quotient.symbolic._simplify import tidy_matrix
+from quotient.symbolic._stages import StagedInverse
+from quotient.symbolic._torch import DerivationFunctions, compile_tensor
+from quotient.symbolic._volume import orbit_volume
 from quotient.symbolic.action import Chart, Image, SymbolicAction, Vector
-from quotient.symbolic.process import ProcessGenerator, derive_process
+from quotient.symbolic.process import ProcessGenerator
+
+_NOT_INVARIANT = ("\\sqrt{\\operatorname{pdet} A}", "sqrt(pdet), not invariant")
 
 
 @final
@@ -85,9 +90,9 @@ class Derivation:
         return inverse(self.metric)
 
     @cached_property
-    def _adjugate(self) -> tuple[sp.ImmutableMatrix, sp.Expr]:
+    def _inverse_gram(self) -> StagedInverse:
         chosen = list(self.basis_indices)
-        return adjugate(self.gram[chosen, chosen])
+        return StagedInverse(self.gram[chosen, chosen])
 
     @cached_property
     def orbit_volume(self) -> sp.Expr:
@@ -95,22 +100,7 @@ class Derivation:
 
         sqrt(pdet A) times the volume density of the stabiliser in ``stabilizer_form``.
         """
-        rank = self.orbit_dimension
-        squared = self._adjugate[1] if self.stabilizer_dimension == 0 else pseudo_determinant(self.gram, rank)
-        if self.stabilizer_dimension and self.chart.stabilizer_form is not None:
-            null = self._stabilizer_basis()
-            squared *= (null.T * self.chart.stabilizer_form * null).det() / (null.T * null).det()
-        return tidy(sp.sqrt(sp.factor(tidy(squared))))
-
-    def _stabilizer_basis(self) -> sp.Matrix:
-        """Null space of the Gram matrix, m x (m - k)."""
-        chosen = list(self.basis_indices)
-        others = [a for a in range(self.generators.cols) if a not in chosen]
-        adjoint, determinant = self._adjugate
-        null = sp.zeros(self.generators.cols, len(others))
-        null[chosen, :] = -(adjoint * self.gram[chosen, others]).applyfunc(lambda entry: tidy(entry / determinant))
-        null[others, :] = sp.eye(len(others))
-        return null
+        return orbit_volume(self.gram, self.basis_indices, self.chart.stabilizer_form)
 
     @cached_property
     def log_orbit_volume(self) -> sp.Expr:
@@ -130,10 +120,8 @@ class Derivation:
     @cached_property
     def vertical_projector(self) -> sp.ImmutableMatrix:
         """P_V, n x n: the vertical part of v is P_V v."""
-        adjoint, determinant = self._adjugate
-        basis = self.vertical_basis
-        numerators = basis * adjoint * basis.T * self.metric
-        return sp.ImmutableMatrix(numerators.applyfunc(lambda entry: tidy(entry / determinant)))
+        inner = self._inverse_gram.conjugate(self.vertical_basis)
+        return inner if self.metric == sp.eye(self.metric.rows) else tidy_matrix(inner * self.metric)
 
     @cached_property
     def horizontal_projector(self) -> sp.ImmutableMatrix:
@@ -143,12 +131,12 @@ class Derivation:
     @cached_property
     def mean_curvature(self) -> sp.ImmutableMatrix:
         """H, n x 1: contravariant components of the mean curvature vector of the orbit."""
-        adjoint, determinant = self._adjugate
+        determinant = self._inverse_gram.determinant
         slope = sp.Matrix([sp.diff(determinant, x) for x in self.coordinates]) / determinant
-        along = (self.vertical_basis.T * slope).applyfunc(tidy)
-        vertical = self.vertical_basis * (adjoint * along) / determinant
         gradient = self.inverse_metric * slope
-        return tidy_matrix(-(gradient - vertical) / 2)
+        if not vanishes(self.coordinates, self.vertical_basis.T * slope):
+            gradient -= self.vertical_projector * gradient
+        return tidy_matrix(-gradient / 2)
 
     def generator(
         self,
@@ -168,18 +156,42 @@ class Derivation:
             SymbolicError: when a function is not invariant, no section is found, or the result is not a function of
                 the invariants (too few of them, or a section that leaves the domain).
         """
-        return derive_process(self, invariants, section)
+        return derive_process(
+            self.chart, self.gram, self.inverse_metric, invariants, section, with_volume=self.volume_is_invariant
+        )
 
     def torch(self) -> DerivationFunctions:
-        """Functions of x ``[..., n]``, batched over the leading axes."""
-        return compile_derivation(self)
+        """Functions of x ``[..., n]``, batched over the leading axes; each formula is derived at its first call."""
+        x, n, m = self.coordinates, len(self.coordinates), self.generators.cols
+        return DerivationFunctions(
+            generators=compile_tensor(x, lambda: self.generators.T, (m, n)),
+            gram=compile_tensor(x, lambda: self.gram, (m, m)),
+            log_orbit_volume=compile_tensor(x, lambda: [self.log_orbit_volume], ()),
+            mean_curvature=compile_tensor(x, lambda: self.mean_curvature, (n,)),
+            vertical_projector=compile_tensor(x, lambda: self.vertical_projector, (n, n)),
+            horizontal_projector=compile_tensor(x, lambda: self.horizontal_projector, (n, n)),
+        )
+
+    def _rows(self) -> list[Row]:
+        volume = ("\\operatorname{vol}", "orbit volume") if self.volume_is_invariant else _NOT_INVARIANT
+        return [
+            ("x", "coordinates", sp.Matrix(self.coordinates)),
+            ("g", "metric", self.metric),
+            ("\\xi", "generators", self.generators),
+            ("V", "vertical basis", self.vertical_basis),
+            ("A", "Gram matrix", self.gram),
+            (*volume, self.orbit_volume),
+            ("H", "mean curvature", self.mean_curvature),
+            ("P_V", "vertical projector", self.vertical_projector),
+            ("P", "horizontal projector", self.horizontal_projector),
+        ]
 
     def latex(self) -> str:
         """All formulas as an `align*` environment."""
-        return derivation_latex(self)
+        return align(self._rows())
 
     def __str__(self) -> str:
-        return derivation_text(self)
+        return lines(self._rows())
 
 
 def derive(

@@ -58,7 +58,9 @@ def distance_after_moving_the_noise(config: NetworkConfig, dtype: torch.dtype, *
         start = made.interpolant.prior.sample(space, like, noise) + shift
         with torch.no_grad():
             if sde:
-                return SDESampler(uniform_grid(10), made.interpolant).sample(space, start, made.velocity(batch), noise).x
+                return (
+                    SDESampler(uniform_grid(10), made.interpolant).sample(space, start, made.velocity(batch), noise).x
+                )
             return ODESampler(uniform_grid(10)).sample(space, start, made.velocity(batch)).x
 
     still, moved = run(torch.eye(3, dtype=dtype), 0.0), run(rotation, 2.0)

@@ -71,10 +71,10 @@ def test_first_use_inside_a_transform_leaves_a_quotient_usable() -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [lambda: ShapeSpace(4, 3), lambda: GroupQuotient(PointClouds(4, 3), RigidMotionAction(3))]
+    "quotient", [ShapeSpace(4, 3), GroupQuotient(PointClouds(4, 3), RigidMotionAction(3))], ids=["closed", "derived"]
 )
-def test_use_in_inference_mode_does_not_spoil_training(make: type[ShapeSpace]) -> None:
-    quotient, x = make(), normal(1, 2, 4, 3)
+def test_use_in_inference_mode_does_not_spoil_training(quotient: OrbitSpace) -> None:
+    x = normal(1, 2, 4, 3)
     with torch.inference_mode():
         quotient.mean_curvature(x)
         quotient.align(x, x)

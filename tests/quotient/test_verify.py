@@ -276,10 +276,10 @@ def test_true_quotients_pass(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(TRUE))
-def test_true_quotients_pass_at_twenty_seeds(name: str) -> None:
-    for seed in range(1, 21):
-        report = verify(TRUE[name], seed=seed)
-        assert report.ok, str(report)
+@pytest.mark.parametrize("seed", range(1, 21))
+def test_true_quotients_pass_at_twenty_seeds(name: str, seed: int) -> None:
+    report = verify(TRUE[name], seed=seed)
+    assert report.ok, str(report)
 
 
 @pytest.mark.parametrize("name", list(LIES))
