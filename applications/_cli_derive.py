@@ -14,7 +14,7 @@ import typer
 from applications._cli_shared import expected_errors
 
 if TYPE_CHECKING:
-    from quotient.symbolic import SymbolicAction
+    from quotient.symbolic import Derivation, ProcessGenerator, SymbolicAction
 
 
 def derive(
@@ -34,7 +34,7 @@ def derive(
 
         action = _look_up(target)
         derivation = run(action)
-        results = [derivation]
+        results: list[Derivation | ProcessGenerator] = [derivation]
         if action.invariants:
             results.append(derivation.generator(action.invariants, section=action.section))
         typer.echo("\n".join(result.latex() if latex else str(result) for result in results))

@@ -50,7 +50,7 @@ def _try(target: str, space: str | None, seed: int, n: int) -> Report:
     from groups import GroupAction
     from groups.check import check_action
     from quotient import GroupQuotient, RiemannianSubmersion, TotalSpace
-    from quotient.verify import verify as verify_quotient
+    from quotient.verification import verify as verify_quotient
 
     found = _load(target)
     if isinstance(found, RiemannianSubmersion):

@@ -10,6 +10,7 @@ import typer
 
 from applications._cli_generate import demo
 from applications._cli_molecules import molecules
+from applications._cli_verify import verify
 
 app = typer.Typer(
     name="quotient",
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(molecules, name="molecules")
 app.command()(demo)
+app.command()(verify)
 
 
 def main() -> None:

@@ -6,7 +6,9 @@ Importing this package selects geomstats' pytorch backend and leaves torch's def
 from groups._geomstats import MatrixLieGroup
 from groups.action import GroupAction
 from groups.autodiff import directional_derivative
+from groups.check import check_action
 from groups.circle_actions import PeriodicTranslationAction, QuaternionPhaseAction, WeightedCircleAction
+from groups.claims import LawResult, Report, Verdict
 from groups.compact import CompactConnectedGroup
 from groups.errors import ActionError, GeomstatsBackendError, GroupError
 from groups.euclidean import SpecialEuclidean, Translations
@@ -46,6 +48,7 @@ __all__ = [
     "Group",
     "GroupAction",
     "GroupError",
+    "LawResult",
     "LeftMultiplication",
     "MatrixGroup",
     "MatrixLieGroup",
@@ -54,6 +57,7 @@ __all__ = [
     "PhaseAction",
     "ProductAction",
     "QuaternionPhaseAction",
+    "Report",
     "RightMultiplication",
     "RigidMotionAction",
     "RotationAction",
@@ -67,8 +71,10 @@ __all__ = [
     "UnitQuaternions",
     "Unitary",
     "VectorAction",
+    "Verdict",
     "WeightedCircleAction",
     "best_rotation",
+    "check_action",
     "directional_derivative",
     "irrep_action",
     "irrep_generators",

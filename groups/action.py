@@ -25,6 +25,8 @@ class GroupAction(GeomstatsGroupAction):
         group: the group G.
         isometric: G acts by isometries of the metric it is used with. Quotients refuse other actions.
         linear: x -> g x is linear for every g.
+        free: no element but the identity fixes a generic point; None claims nothing.
+        locally_free: the stabiliser of a generic point is discrete; None claims nothing.
         point_ndim: number of axes of one point (only :meth:`generators` reads it).
         reads_mask: ``act`` and the closed forms look at ``mask``, which must then be that of the space.
         mask: True for real points of a padded cloud, or None.
@@ -43,6 +45,8 @@ class GroupAction(GeomstatsGroupAction):
     group: Group
     isometric: bool = True
     linear: bool = False
+    free: bool | None = None
+    locally_free: bool | None = None
     point_ndim: int = 1
     reads_mask: bool = False
     mask: Tensor | None = None

@@ -165,14 +165,14 @@ class _Attempt:
         return Evidence(residual, ROUNDING, {"g": self.g, "x": self.x, "y": self.trials.others})
 
     def locally_free(self) -> Outcome:
-        if not (getattr(self.action, "locally_free", None) or getattr(self.action, "free", None)):
+        if not (self.action.locally_free or self.action.free):
             return Inapplicable("not claimed")
         x = self.x[self.trials.generic]
         missing = (self.group.dim - laws.orbit_dimension(self.action, x)).to(torch.float64)
         return Evidence(missing, ROUNDING, {"x": x}, "dimension of the stabiliser of generic points")
 
     def free(self) -> Outcome:
-        if not getattr(self.action, "free", None):
+        if not self.action.free:
             return Inapplicable("not claimed")
         x = self.x[self.trials.generic]
         if bool((laws.orbit_dimension(self.action, x) < self.group.dim).any()):

@@ -70,15 +70,15 @@ def draw_points(space: MetricSpace, *, n: int, generator: torch.Generator) -> tu
 
 
 def draw_elements(group: Group, count: int, *, generator: torch.Generator, like: Tensor) -> Tensor:
-    """Group elements ``[count, *group.shape]``: random ones, exponentials, and elements near and far from the identity."""
+    """Group elements ``[count, *group.shape]``: random ones, and exponentials near and far from the identity."""
     if not group.dim:
         return group.random((count,), generator, like)
     c = torch.randn(count, group.dim, generator=generator, dtype=torch.float64)
     turn = torch.arange(count) % 4
     length = torch.tensor([1.0, 1e-3, 3.0, 0.0], dtype=torch.float64)[turn]
-    exponentials = group.exp(length.unsqueeze(-1) * c).to(like.device)
     random = group.random((count,), generator, like)
-    return torch.where((turn == 3).reshape(-1, *(1,) * len(group.shape)).to(like.device), random, exponentials)
+    exponentials = group.exp(length.unsqueeze(-1) * c).to(random)
+    return torch.where((turn == 3).reshape(-1, *(1,) * len(group.shape)).to(random.device), random, exponentials)
 
 
 def draw(space: MetricSpace, group: Group | None, *, seed: int, n: int, points: Tensor | None = None) -> Trials:

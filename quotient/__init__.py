@@ -12,10 +12,13 @@ from quotient.lift import AlwaysLifted, SmallOrbitRule, UnprojectedNearSmallOrbi
 from quotient.map_submersion import MapSubmersion
 from quotient.noise import CounterNoise, GeneratorNoise, NoiseSource
 from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace, Stratum
+from quotient.point_clouds import PointClouds
 from quotient.score import project_score, quotient_score, total_score
 from quotient.shape_space import ShapeSpace
-from quotient.spaces import ComplexEuclidean, ComplexMatrices, Euclidean, FlatSpace, Matrices, PointClouds, TotalSpace
+from quotient.spaces import ComplexEuclidean, ComplexMatrices, Euclidean, FlatSpace, Matrices
 from quotient.submersion import RiemannianSubmersion
+from quotient.total_space import TotalSpace
+from quotient.verification import verify
 
 __all__ = [
     "Alignment",
@@ -53,4 +56,5 @@ __all__ = [
     "project_score",
     "quotient_score",
     "total_score",
+    "verify",
 ]

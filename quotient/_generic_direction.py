@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from groups import directional_derivative
-from quotient.spaces import TotalSpace
+from quotient.total_space import TotalSpace
 
 _GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
 

@@ -34,7 +34,7 @@ _NO_ACTION = Inapplicable("no action is known: pass action=")
 
 
 @final
-class OrbitAttempt:
+class _OrbitAttempt:
     """The laws of one quotient at one set of trials.
 
     Args:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from groups import GroupAction, directional_derivative
-from quotient.spaces import TotalSpace
+from quotient.total_space import TotalSpace
 
 _STARTS = 8
 _STEPS = 40

@@ -15,8 +15,8 @@ from quotient._generic_direction import rounding_noise
 from quotient.descent import implicit_step, nearest_by_descent
 from quotient.errors import ClaimError
 from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace
-from quotient.spaces import TotalSpace
 from quotient.submersion import resolution, upcast
+from quotient.total_space import TotalSpace
 
 
 def same_mask(first: Tensor | None, second: Tensor | None) -> bool:

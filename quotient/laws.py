@@ -225,11 +225,18 @@ def function_is_invariant(action: GroupAction, function: Callable[[Tensor], Tens
     return relative(gap, size)
 
 
-def differential_kills_vertical(submersion: MapSubmersion, x: Tensor, v: Tensor) -> Tensor:
-    """|d pi(V v)| / |d pi(v)|."""
+def stretch(submersion: MapSubmersion, x: Tensor) -> Tensor:
+    """Largest |d pi(u)| over an orthonormal frame of the horizontal space, shape ``[...]``."""
+    frame = submersion.horizontal_frame(x).vectors.unbind(x.ndim - len(submersion.total_space.shape))
     rank = len(submersion.base_space.shape)
+    return torch.stack([array_norm(submersion.tangent_map(u.contiguous(), x), rank) for u in frame]).amax(0)
+
+
+def differential_kills_vertical(submersion: MapSubmersion, x: Tensor, v: Tensor) -> Tensor:
+    """|d pi(V v)| / (|d pi| |v|)."""
     killed = submersion.tangent_map(submersion.vertical_projection(v, x).contiguous(), x)
-    return relative(array_norm(killed, rank), array_norm(submersion.tangent_map(v.contiguous(), x), rank))
+    scale = stretch(submersion, x) * submersion.total_space.norm(v, x)
+    return relative(array_norm(killed, len(submersion.base_space.shape)), scale)
 
 
 def projected_drift_varies(submersion: MapSubmersion, x: Tensor, v: Tensor) -> Tensor:
@@ -251,5 +258,5 @@ def projected_drift_varies(submersion: MapSubmersion, x: Tensor, v: Tensor) -> T
         return submersion.tangent_map(submersion.mean_curvature(moved).contiguous(), moved)
 
     slope = (8 * (drift(1.0) - drift(-1.0)) - (drift(2.0) - drift(-2.0))) / 12
-    stretch = array_norm(submersion.tangent_map(v.contiguous(), x), rank) / space.norm(v, x)
-    return 1e3 * relative(array_norm(slope, rank), array_norm(drift(0.0), rank) + stretch * size)
+    scale = array_norm(drift(0.0), rank) + stretch(submersion, x) * size
+    return 1e3 * relative(array_norm(slope, rank), scale)

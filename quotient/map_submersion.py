@@ -15,8 +15,8 @@ from quotient._frame import Frame, InnerProduct, orthonormal_frame, project
 from quotient._generic_direction import rounding_noise
 from quotient.curvature import mean_curvature_from_projector
 from quotient.errors import ClaimError
-from quotient.spaces import TotalSpace
 from quotient.submersion import RiemannianSubmersion, resolution, upcast
+from quotient.total_space import TotalSpace
 
 
 @final

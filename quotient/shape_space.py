@@ -13,7 +13,7 @@ from groups import SpecialOrthogonal
 from groups.kabsch import superpose
 from quotient._frame import Frame, log_pseudo_volume, orthonormal_frame, project
 from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace
-from quotient.spaces import PointClouds
+from quotient.point_clouds import PointClouds
 from quotient.submersion import resolution, upcast
 
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies of points, for tests of one's own quotients."""
+"""Hypothesis strategies of points, group elements and tangent vectors, for tests of one's own quotients."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import enum
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
+
+from groups import Group
+from groups.trials import SPOILERS, draw_elements
+from quotient.total_space import TotalSpace
 
 
 class CloudShape(enum.Enum):
@@ -75,3 +79,50 @@ def point_clouds(
         st.floats(-3.0, 3.0),
         st.integers(0, 2**31),
     )
+
+
+def points(space: TotalSpace, *, dtype: torch.dtype | None = None) -> st.SearchStrategy[Tensor]:
+    """Points of any total space; on flat ones also tiny, huge, far, integer, singular and nearly singular ones.
+
+    Args:
+        space: M.
+        dtype: of the points; that of ``space.random_point`` by default.
+    """
+
+    def build(kind: str, seed: int) -> Tensor:
+        x = space.random_point(space.batch_shape, torch.Generator().manual_seed(seed))
+        x = space.to_tangent(SPOILERS[kind](x), x) if space.flat else x
+        return x if dtype is None else x.to(dtype)
+
+    return st.builds(build, st.sampled_from(list(SPOILERS) if space.flat else ["generic"]), st.integers(0, 2**31))
+
+
+def group_elements(group: Group, *, dtype: torch.dtype = torch.float64) -> st.SearchStrategy[Tensor]:
+    """Group elements: random ones, and exponentials near and far from the identity.
+
+    Args:
+        group: G.
+        dtype: precision of the elements; complex where the group is.
+    """
+    like = torch.zeros((), dtype=dtype)
+
+    def build(kind: int, seed: int) -> Tensor:
+        return draw_elements(group, 4, generator=torch.Generator().manual_seed(seed), like=like)[kind]
+
+    return st.builds(build, st.integers(0, 3), st.integers(0, 2**31))
+
+
+def tangent_vectors(space: TotalSpace, base_point: Tensor) -> st.SearchStrategy[Tensor]:
+    """Normal tangent vectors at a point, of sizes 1e-6 to 1e6.
+
+    Args:
+        space: M.
+        base_point: x, shape ``[..., *point_shape]``.
+    """
+
+    def build(log_size: float, seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        normal = torch.randn(base_point.shape, generator=generator, dtype=base_point.dtype)
+        return 10.0**log_size * space.to_tangent(normal, base_point)
+
+    return st.builds(build, st.floats(-6.0, 6.0), st.integers(0, 2**31))

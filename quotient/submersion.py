@@ -7,7 +7,7 @@ import abc
 import torch
 from torch import Tensor
 
-from quotient.spaces import TotalSpace
+from quotient.total_space import TotalSpace
 
 
 class RiemannianSubmersion(abc.ABC):

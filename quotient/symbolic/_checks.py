@@ -1,11 +1,14 @@
 """Attempts to refute, at random points, that the input describes an isometric action."""
 
+# sympy's annotations call expressions Basic and matrix entries a union of everything.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false
+
 from __future__ import annotations
 
 import mpmath
 
 from quotient.errors import ClaimError
-from quotient.symbolic._sampling import DIGITS, evaluate_at_random, independent_columns, is_zero, size
+from quotient.symbolic._sampling import DIGITS, Numbers, evaluate_at_random, independent_columns, is_zero, size
 from quotient.symbolic.action import Chart
 from quotient.symbolic.errors import SymbolicError
 
@@ -37,14 +40,14 @@ def check_action(chart: Chart) -> None:
             _check_brackets(xi, turned, where)
 
 
-def _check_metric(g: mpmath.matrix, where: str) -> None:
+def _check_metric(g: Numbers, where: str) -> None:
     if not is_zero(g - g.T, size(g)):
         raise SymbolicError(f"got a metric that is not symmetric at {where}")
     if min(mpmath.eigsy(g, eigvals_only=True)) <= 0:
         raise SymbolicError(f"got a metric that is not positive definite at {where}")
 
 
-def _check_brackets(xi: mpmath.matrix, jacobians: list[mpmath.matrix], where: str) -> None:
+def _check_brackets(xi: Numbers, jacobians: list[Numbers], where: str) -> None:
     count = len(jacobians)
     pairs = [(a, b) for a in range(count) for b in range(a)]
     everything = mpmath.matrix(xi.rows, count + len(pairs))

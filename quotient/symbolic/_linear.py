@@ -1,5 +1,9 @@
 """Determinants and adjugates without division, on sympy's sparse polynomials."""
 
+# sympy's annotations call expressions Basic and matrix entries a union of everything.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false
+# pyright: reportReturnType=false, reportAssignmentType=false
+
 from __future__ import annotations
 
 import sympy as sp

@@ -15,7 +15,7 @@ _OMITTED = "too long to print"
 
 
 def _operations(value: sp.Basic | sp.MatrixBase) -> int:
-    entries = list(value) if isinstance(value, sp.MatrixBase) else [value]
+    entries = value.flat() if isinstance(value, sp.MatrixBase) else [value]
     return sum(int(sp.count_ops(entry)) for entry in entries)
 
 
@@ -53,7 +53,7 @@ def lines(rows: Sequence[Row]) -> str:
 
 def _matrix(matrix: sp.MatrixBase) -> str:
     if matrix.cols == 1:
-        return "[" + ", ".join(sp.sstr(entry) for entry in matrix) + "]"
+        return "[" + ", ".join(sp.sstr(entry) for entry in matrix.flat()) + "]"
     return "\n".join(
         "[" + ", ".join(sp.sstr(matrix[i, j]) for j in range(matrix.cols)) + "]" for i in range(matrix.rows)
     )

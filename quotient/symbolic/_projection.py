@@ -1,5 +1,8 @@
 """Computation of the generators on the quotient."""
 
+# sympy's annotations call expressions Basic and matrix entries a union of everything.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +14,7 @@ import sympy as sp
 
 from quotient.symbolic._sampling import (
     DIGITS,
+    Numbers,
     Point,
     compile_exact,
     evaluate_at_random,
@@ -76,7 +80,7 @@ def _ingredients(chart: Chart, gram: sp.MatrixBase, inverse: sp.MatrixBase, func
         inverse_metric=sp.ImmutableMatrix(inverse),
         differentials=sp.ImmutableMatrix(differentials),
         gradients=sp.ImmutableMatrix(inverse * differentials.T),
-        laplacians=sp.ImmutableMatrix([laplacian(f) for f in functions]),
+        laplacians=sp.ImmutableMatrix([laplacian(f) for f in functions.flat()]),
     )
 
 
@@ -121,7 +125,7 @@ def derive_process(
         samples = starts = [point for point, _ in points]
         place = sp.ImmutableMatrix(chart.coordinates)
     sample = {name: sp.Float(str(value), DIGITS) for name, value in zip(names, samples[0], strict=True)}
-    at_section = dict(zip(chart.coordinates, place, strict=True)) if named else {}
+    at_section = dict(zip(chart.coordinates, place.flat(), strict=True)) if named else {}
 
     def pull(matrix: sp.MatrixBase) -> sp.ImmutableMatrix:
         def entry(expression: sp.Expr) -> sp.Expr:
@@ -133,14 +137,16 @@ def derive_process(
     basis = independent_columns(compile_exact(names, pulled)(samples[0]))
     generic = independent_columns(compile_exact(chart.coordinates, ingredients.gram)(starts[0]))
     if len(basis) < len(generic):
-        raise SymbolicError(f"the section {tuple(place)} lies in singular orbits, of dimension {len(basis)}: move it")
+        raise SymbolicError(
+            f"the section {tuple(place.flat())} lies in singular orbits, of dimension {len(basis)}: move it"
+        )
     found = _coefficients(ingredients, pull, pulled, basis)
     if named:
         _check_descends(chart, ingredients, generic, found, names, starts, samples)
     volume = orbit_volume(pulled, basis, chart.stabilizer_form) if with_volume else None
     return ProcessGenerator(
         names=names,
-        invariants=tuple(functions),
+        invariants=tuple(functions.flat()),
         diffusion=found.diffusion,
         drift=found.drift,
         curvature=found.curvature,
@@ -215,9 +221,9 @@ def _contract(first: sp.MatrixBase, second: sp.MatrixBase) -> sp.Expr:
     return tidy(sp.Add(*(first[i, j] * entry for (i, j), entry in second.todok().items())))
 
 
-def _minor(matrix: mpmath.matrix, chosen: Basis) -> mpmath.matrix:
+def _minor(matrix: Numbers, chosen: Basis) -> Numbers:
     return mpmath.matrix([[matrix[a, b] for b in chosen] for a in chosen])
 
 
-def _trace(matrix: mpmath.matrix) -> mpmath.mpf:
+def _trace(matrix: Numbers) -> Numbers:
     return mpmath.fsum(matrix[k, k] for k in range(matrix.rows))

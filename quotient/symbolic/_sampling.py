@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 import mpmath
 import sympy as sp
@@ -15,15 +16,17 @@ _ZERO = mpmath.mpf(10) ** -25
 _WINDOWS = ((0.15, 0.95), (1.1, 2.9), (-0.9, -0.1), (-2.9, 2.9), (3.0, 6.0))
 _TRIES = 8
 
-Point = tuple[mpmath.mpf, ...]
+Number: TypeAlias = Any  # mpmath.mpf and mpmath.matrix are values, not types, to a type checker.
+Numbers: TypeAlias = Any
+Point: TypeAlias = tuple[Number, ...]
 
 
-def compile_exact(symbols: Sequence[sp.Symbol], matrix: sp.MatrixBase) -> Callable[[Point], mpmath.matrix]:
+def compile_exact(symbols: Sequence[sp.Symbol], matrix: sp.MatrixBase) -> Callable[[Point], Numbers]:
     """The matrix as a function of numbers; ValueError where an entry is not a finite real number."""
-    function = sp.lambdify(list(symbols), list(matrix), modules="mpmath", cse=True)
+    function = sp.lambdify(list(symbols), matrix.flat(), modules="mpmath", cse=True)
     rows, columns = matrix.shape
 
-    def evaluate(point: Point) -> mpmath.matrix:
+    def evaluate(point: Point) -> Numbers:
         result = mpmath.matrix(rows, columns)
         try:
             with mpmath.workdps(DIGITS):
@@ -52,14 +55,14 @@ def _candidates(symbols: Sequence[sp.Symbol]) -> Iterator[Point]:
 
 def evaluate_at_random(
     symbols: Sequence[sp.Symbol], matrices: Sequence[sp.MatrixBase], *, count: int = 3
-) -> list[tuple[Point, list[mpmath.matrix]]]:
+) -> list[tuple[Point, list[Numbers]]]:
     """Values of the matrices at `count` random points where all of them are real and finite.
 
     Raises:
         SymbolicError: when no such points are found between -6 and 6.
     """
     functions = [compile_exact(symbols, matrix) for matrix in matrices]
-    found: list[tuple[Point, list[mpmath.matrix]]] = []
+    found: list[tuple[Point, list[Numbers]]] = []
     for point in _candidates(symbols):
         try:
             found.append((point, [function(point) for function in functions]))
@@ -73,12 +76,12 @@ def evaluate_at_random(
     )
 
 
-def size(matrix: mpmath.matrix) -> mpmath.mpf:
+def size(matrix: Numbers) -> Number:
     """The largest absolute entry."""
     return max((abs(value) for value in matrix), default=mpmath.mpf(0))
 
 
-def is_zero(matrix: mpmath.matrix, scale: mpmath.mpf | int = 1) -> bool:
+def is_zero(matrix: Numbers, scale: Number = 1) -> bool:
     """Whether all entries are rounding noise beside 1 + scale."""
     return size(matrix) < _ZERO * (1 + scale)
 
@@ -88,10 +91,10 @@ def vanishes(symbols: Sequence[sp.Symbol], matrix: sp.MatrixBase) -> bool:
     return all(is_zero(values[0]) for _, values in evaluate_at_random(symbols, [matrix]))
 
 
-def independent_columns(matrix: mpmath.matrix) -> tuple[int, ...]:
+def independent_columns(matrix: Numbers) -> tuple[int, ...]:
     """Indices of the first columns that span the rest, by Gram-Schmidt."""
     chosen: list[int] = []
-    frame: list[mpmath.matrix] = []
+    frame: list[Numbers] = []
     with mpmath.workdps(DIGITS):
         for k in range(matrix.cols):
             column = matrix[:, k]

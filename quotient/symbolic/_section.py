@@ -32,7 +32,7 @@ def find_section(
         if foreign:
             raise SymbolicError(f"got a section with {', '.join(map(str, foreign))}, which names no invariant")
         if not _inverts(chart, functions, names, samples, section):
-            raise SymbolicError(f"f(s(q)) = q fails at random q for the section {tuple(section)}: correct it")
+            raise SymbolicError(f"f(s(q)) = q fails at random q for the section {tuple(section.flat())}: correct it")
         return section
     for plane in islice(combinations(range(len(chart.coordinates)), functions.rows), _MAX_PLANES):
         for candidate in _in_plane(chart, functions, names, plane):
@@ -65,7 +65,7 @@ def _in_plane(
     """Points with coordinates zero outside the plane, where equations are small enough to be solved."""
     unknowns = [chart.coordinates[k] for k in plane]
     rest = {x: 0 for k, x in enumerate(chart.coordinates) if k not in plane}
-    equations = [sp.simplify(f.subs(rest)) - name for f, name in zip(functions, names, strict=True)]
+    equations = [sp.simplify(f.subs(rest)) - name for f, name in zip(functions.flat(), names, strict=True)]
     solvable = len(plane) <= _MAX_UNKNOWNS and sum(e.count_ops() for e in equations) <= _MAX_OPS
     if not solvable or any(e.has(sp.nan, sp.zoo, sp.oo) for e in equations):
         return []

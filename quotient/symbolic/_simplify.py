@@ -1,5 +1,9 @@
 """Simplification of bounded effort: a few normal forms for expressions of bounded size, never a search."""
 
+# sympy's annotations call expressions Basic and matrix entries a union of everything.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false
+# pyright: reportReturnType=false, reportAssignmentType=false
+
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -3,6 +3,9 @@
 The second stage is a Schur complement, the Gram matrix of the quotient by the first: small where the whole is large.
 """
 
+# sympy's annotations call expressions Basic and matrix entries a union of everything.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass

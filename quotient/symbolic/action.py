@@ -1,5 +1,8 @@
 """What a user writes down: coordinates, a metric, and the action or its vector fields."""
 
+# sympy's annotations call expressions Basic and matrix entries a union of everything.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -131,7 +134,7 @@ class SymbolicAction:
             raise SymbolicError(f"got {len(values)} values of the identity for {len(parameters)} parameters")
         identity = dict(zip(parameters, map(sp.sympify, values), strict=True))
         if not vanishes(symbols, column.subs(identity) - sp.Matrix(symbols)):
-            raise SymbolicError("the image at the identity is not x: check identity=, the parameter values that move nothing")
+            raise SymbolicError("the image at the identity is not x: check the values in identity=")
         return tidy_matrix(column.jacobian(parameters).subs(identity))
 
 

@@ -1,5 +1,9 @@
 """Everything that follows from a group action, as formulas."""
 
+# sympy's annotations call expressions Basic and matrix entries a union of everything.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false
+# pyright: reportReturnType=false
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +18,7 @@ from quotient.symbolic._linear import inverse
 from quotient.symbolic._printing import Row, align, lines
 from quotient.symbolic._projection import derive_process
 from quotient.symbolic._sampling import evaluate_at_random, independent_columns, vanishes
-from quotient.symbolic._simplify import tidy_matrix
+from quotient.symbolic._simplify import tidy, tidy_matrix
 from quotient.symbolic._stages import StagedInverse
 from quotient.symbolic._torch import DerivationFunctions, compile_tensor
 from quotient.symbolic._volume import orbit_volume
@@ -126,7 +130,10 @@ class Derivation:
     @cached_property
     def horizontal_projector(self) -> sp.ImmutableMatrix:
         """P = 1 - P_V, n x n."""
-        return tidy_matrix(sp.eye(len(self.coordinates)) - self.vertical_projector)
+        vertical = self.vertical_projector
+        return sp.ImmutableMatrix(
+            vertical.rows, vertical.cols, lambda i, j: tidy(1 - vertical[i, i]) if i == j else -vertical[i, j]
+        )
 
     @cached_property
     def mean_curvature(self) -> sp.ImmutableMatrix:
@@ -164,12 +171,12 @@ class Derivation:
         """Functions of x ``[..., n]``, batched over the leading axes; each formula is derived at its first call."""
         x, n, m = self.coordinates, len(self.coordinates), self.generators.cols
         return DerivationFunctions(
-            generators=compile_tensor(x, lambda: self.generators.T, (m, n)),
-            gram=compile_tensor(x, lambda: self.gram, (m, m)),
+            generators=compile_tensor(x, lambda: self.generators.T.flat(), (m, n)),
+            gram=compile_tensor(x, lambda: self.gram.flat(), (m, m)),
             log_orbit_volume=compile_tensor(x, lambda: [self.log_orbit_volume], ()),
-            mean_curvature=compile_tensor(x, lambda: self.mean_curvature, (n,)),
-            vertical_projector=compile_tensor(x, lambda: self.vertical_projector, (n, n)),
-            horizontal_projector=compile_tensor(x, lambda: self.horizontal_projector, (n, n)),
+            mean_curvature=compile_tensor(x, lambda: self.mean_curvature.flat(), (n,)),
+            vertical_projector=compile_tensor(x, lambda: self.vertical_projector.flat(), (n, n)),
+            horizontal_projector=compile_tensor(x, lambda: self.horizontal_projector.flat(), (n, n)),
         )
 
     def _rows(self) -> list[Row]:

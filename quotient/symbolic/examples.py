@@ -7,6 +7,9 @@ Each function returns a :class:`SymbolicAction` with metric, invariants and sect
 gives both processes on the quotient.
 """
 
+# sympy's annotations call expressions Basic and matrix entries a union of everything.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOperatorIssue=false
+
 from __future__ import annotations
 
 import sympy as sp

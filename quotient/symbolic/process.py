@@ -53,9 +53,9 @@ class ProcessGenerator:
         """Coefficients as functions of q ``[..., k]``, or of x where the invariants have no names."""
         count = len(self.invariants)
         return ProcessFunctions(
-            diffusion=compile_tensor(self.names, lambda: self.diffusion, (count, count)),
-            drift=compile_tensor(self.names, lambda: self.drift, (count,)),
-            intrinsic_drift=compile_tensor(self.names, lambda: self.intrinsic_drift, (count,)),
+            diffusion=compile_tensor(self.names, lambda: self.diffusion.flat(), (count, count)),
+            drift=compile_tensor(self.names, lambda: self.drift.flat(), (count,)),
+            intrinsic_drift=compile_tensor(self.names, lambda: self.intrinsic_drift.flat(), (count,)),
         )
 
     def _rows(self) -> list[Row]:

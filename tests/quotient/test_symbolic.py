@@ -38,16 +38,17 @@ class SymmetricConjugation(GroupAction):
 
 def scaled_symmetric() -> SymbolicAction:
     a, b, c = sp.symbols("a b c", real=True)
-    root = sp.sqrt(2)
-    return SymbolicAction((a, b, c), generators=sp.Matrix([-root * c, root * c, root * (a - b)]))
+    return SymbolicAction((a, b, c), generators=sp.sqrt(2) * sp.Matrix([-c, c, a - b]))
 
 
-def as_is(x: Tensor) -> Tensor:
-    return x
+def to_point(x: Tensor, quotient: GroupQuotient) -> Tensor:
+    if isinstance(quotient.total_space, ComplexEuclidean):
+        return torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+    return x.reshape(*x.shape[:-1], *quotient.total_space.shape)
 
 
-def to_clouds(x: Tensor) -> Tensor:
-    return x.unflatten(-1, (3, 2))
+def to_coordinates(x: Tensor, like: Tensor) -> Tensor:
+    return (torch.view_as_real(x) if x.is_complex() else x).reshape(like.shape)
 
 
 def normal(seed: int, *shape: int) -> Tensor:
@@ -66,42 +67,34 @@ def process(example: Callable[[], SymbolicAction]) -> ProcessGenerator:
     return derivation(example).generator(action.invariants, section=action.section)
 
 
-NUMERIC: dict[str, tuple[Callable[[], SymbolicAction], GroupQuotient, Callable, Callable]] = {
-    "plane": (examples.plane_rotations, GroupQuotient(Euclidean(2), VectorRotation(2)), as_is, as_is),
-    "space": (examples.space_rotations, GroupQuotient(Euclidean(3), VectorRotation(3)), as_is, as_is),
-    "phases": (
-        examples.spinor_phases,
-        GroupQuotient(ComplexEuclidean(2), PhaseAction()),
-        lambda x: torch.view_as_complex(x.unflatten(-1, (2, 2)).contiguous()),
-        lambda z: torch.view_as_real(z).flatten(-2),
-    ),
-    "symmetric": (scaled_symmetric, GroupQuotient(Euclidean(3), SymmetricConjugation()), as_is, as_is),
-    "clouds": (
-        examples.three_particles_in_the_plane,
-        GroupQuotient(PointClouds(3, 2), RigidMotionAction(2)),
-        to_clouds,
-        lambda x: x.flatten(-2),
-    ),
+NUMERIC: dict[str, tuple[Callable[[], SymbolicAction], GroupQuotient]] = {
+    "plane": (examples.plane_rotations, GroupQuotient(Euclidean(2), VectorRotation(2))),
+    "space": (examples.space_rotations, GroupQuotient(Euclidean(3), VectorRotation(3))),
+    "phases": (examples.spinor_phases, GroupQuotient(ComplexEuclidean(2), PhaseAction())),
+    "symmetric": (scaled_symmetric, GroupQuotient(Euclidean(3), SymmetricConjugation())),
+    "clouds": (examples.three_particles_in_the_plane, GroupQuotient(PointClouds(3, 2), RigidMotionAction(2))),
 }
 
 
-@pytest.mark.parametrize("name", list(NUMERIC))
+@pytest.mark.parametrize(
+    "name", ["plane", "space", "phases", "symmetric", pytest.param("clouds", marks=pytest.mark.slow)]
+)
 def test_formulas_equal_the_numeric_route(name: str) -> None:
-    example, quotient, there, back = NUMERIC[name]
+    example, quotient = NUMERIC[name]
     formulas = derivation(example).torch()
-    x = normal(0, 2, 3, len(derivation(example).coordinates))
-    v = normal(1, *x.shape)
+    x, v = (normal(seed, 2, 3, len(derivation(example).coordinates)) for seed in (0, 1))
     close = functools.partial(torch.testing.assert_close, rtol=0, atol=1e-9)
-    point = there(x)
-    close(formulas.mean_curvature(x), back(quotient.mean_curvature(point)))
-    projected = (formulas.horizontal_projector(x) @ v.unsqueeze(-1)).squeeze(-1)
-    close(projected, back(quotient.horizontal_projection(there(v), point)))
-    vertical = (formulas.vertical_projector(x) @ v.unsqueeze(-1)).squeeze(-1)
-    close(vertical, back(quotient.vertical_projection(there(v), point)))
+    point = to_point(x, quotient)
+    close(formulas.mean_curvature(x), to_coordinates(quotient.mean_curvature(point), x))
+    for ours, theirs in (
+        (formulas.horizontal_projector, quotient.horizontal_projection),
+        (formulas.vertical_projector, quotient.vertical_projection),
+    ):
+        part = theirs(to_point(v, quotient), point)
+        close((ours(x) @ v.unsqueeze(-1)).squeeze(-1), to_coordinates(part, x))
     offset = formulas.log_orbit_volume(x) - quotient.log_orbit_volume(point)
     close(offset, offset[:1, :1].expand_as(offset))
-    ours, theirs = torch.linalg.eigvalsh(formulas.gram(x)), torch.linalg.eigvalsh(quotient.gram(point))
-    close(ours, theirs)
+    close(torch.linalg.eigvalsh(formulas.gram(x)), torch.linalg.eigvalsh(quotient.gram(point)))
 
 
 def test_stabilisers() -> None:
@@ -110,8 +103,7 @@ def test_stabilisers() -> None:
     assert found.volume_is_invariant
     space = derivation(examples.space_rotations)
     assert space.vertical_basis.shape == (3, 2)
-    x, y, z = space.coordinates
-    assert sp.simplify(space.orbit_volume - (x**2 + y**2 + z**2)) == 0
+    assert sp.simplify(space.orbit_volume - sum(x**2 for x in space.coordinates)) == 0
 
 
 def test_stabilizer_form_restores_the_invariant_volume() -> None:
@@ -123,19 +115,20 @@ def test_stabilizer_form_restores_the_invariant_volume() -> None:
     right = derive(action.coordinates, generators=fields, stabilizer_form=change.T * change)
     assert not naive.volume_is_invariant
     assert right.volume_is_invariant
-    expected = derivation(examples.space_rotations).mean_curvature
-    assert (naive.mean_curvature - expected).applyfunc(sp.simplify) == sp.zeros(3, 1)
+    assert (naive.mean_curvature - derivation(examples.space_rotations).mean_curvature).applyfunc(
+        sp.simplify
+    ) == sp.zeros(3, 1)
     assert "not invariant" in str(naive)
 
 
 def test_half_plane() -> None:
     horocycles = derivation(examples.half_plane_translations)
     y = horocycles.coordinates[1]
-    assert list(horocycles.mean_curvature) == [0, y]
+    assert horocycles.mean_curvature.flat() == [0, y]
     assert horocycles.orbit_volume == 1 / y
     t = process(examples.half_plane_translations)
-    assert list(t.drift) == [sp.Rational(-1, 2)]
-    assert list(t.intrinsic_drift) == [0]
+    assert t.drift.flat() == [sp.Rational(-1, 2)]
+    assert t.intrinsic_drift.flat() == [0]
     affine = derivation(examples.half_plane_affine)
     assert affine.mean_curvature == sp.zeros(2, 1)
     assert affine.orbit_volume == 1 / y
@@ -148,7 +141,7 @@ def test_hopf_fibration() -> None:
     sphere = process(examples.hopf_fibration)
     theta, _ = sphere.names
     expected = [4, 0, 0, 4 / sp.sin(theta) ** 2]
-    assert [sp.simplify(a - b) for a, b in zip(sphere.diffusion, expected, strict=True)] == [0] * 4
+    assert [sp.simplify(a - b) for a, b in zip(sphere.diffusion.flat(), expected, strict=True)] == [0] * 4
     assert sp.simplify(sphere.drift[0] - 2 * sp.cot(theta)) == 0
     assert sphere.intrinsic_drift == sphere.drift
 
@@ -156,10 +149,10 @@ def test_hopf_fibration() -> None:
 @pytest.mark.parametrize(("example", "dimension"), [(examples.plane_rotations, 2), (examples.space_rotations, 3)])
 def test_bessel_and_reflecting_generators(example: Callable[[], SymbolicAction], dimension: int) -> None:
     radial = process(example)
-    (r,) = radial.names
-    assert list(radial.diffusion) == [1]
-    assert list(radial.drift) == [sp.Rational(dimension - 1, 2) / r]
-    assert list(radial.intrinsic_drift) == [0]
+    r = radial.names[0]
+    assert radial.diffusion.flat() == [1]
+    assert radial.drift.flat() == [sp.Rational(dimension - 1, 2) / r]
+    assert radial.intrinsic_drift.flat() == [0]
     assert radial.orbit_volume == r ** (dimension - 1)
 
 
@@ -175,45 +168,46 @@ def test_dyson_generators(example: Callable[[], SymbolicAction], beta: int) -> N
     assert eigenvalues.intrinsic_drift == sp.zeros(2, 1)
     functions = eigenvalues.torch()
     q = torch.tensor([[3.0, 1.0], [0.5, -0.5]], dtype=torch.float64)
-    expected = beta / 2 / (q[:, :1] - q[:, 1:]) * torch.tensor([1.0, -1.0])
-    torch.testing.assert_close(functions.drift(q), expected)
+    torch.testing.assert_close(functions.drift(q), beta / 2 / (q[:, :1] - q[:, 1:]) * torch.tensor([1.0, -1.0]))
     assert functions.diffusion(q).shape == (2, 2, 2)
 
 
+@pytest.mark.slow
 def test_cone_over_the_bloch_sphere() -> None:
     bloch = process(examples.spinor_phases)
     norm = sp.sqrt(sum(n**2 for n in bloch.names))
     assert (bloch.diffusion - 4 * norm * sp.eye(3)).applyfunc(sp.simplify) == sp.zeros(3, 3)
     assert bloch.drift == sp.zeros(3, 1)
-    pulled = bloch.intrinsic_drift + sp.Matrix(bloch.names) / norm
-    assert pulled.applyfunc(sp.simplify) == sp.zeros(3, 1)
+    assert (bloch.intrinsic_drift + sp.Matrix(bloch.names) / norm).applyfunc(sp.simplify) == sp.zeros(3, 1)
 
 
 @pytest.mark.slow
 def test_three_particles_in_the_plane() -> None:
     sides = process(examples.three_particles_in_the_plane)
     r12, r13, r23 = sides.names
-    assert [sp.simplify(b - 1 / r) for b, r in zip(sides.drift, sides.names, strict=True)] == [0, 0, 0]
+    assert [sp.simplify(b - 1 / r) for b, r in zip(sides.drift.flat(), sides.names, strict=True)] == [0, 0, 0]
     assert sp.simplify(sides.diffusion[0, 1] - (r12**2 + r13**2 - r23**2) / (2 * r12 * r13)) == 0
     total = r12**2 + r13**2 + r23**2
-    assert [sp.simplify(c + 3 * r / total) for c, r in zip(sides.curvature, sides.names, strict=True)] == [0, 0, 0]
+    assert [sp.simplify(c + 3 * r / total) for c, r in zip(sides.curvature.flat(), sides.names, strict=True)] == [
+        0,
+        0,
+        0,
+    ]
 
 
 @pytest.mark.slow
 def test_three_particles_in_their_inertia_frame() -> None:
     shapes = process(examples.three_particles_in_space)
-    one, two, phi = shapes.names
+    one, two, _ = shapes.names
     assert shapes.gram == sp.diag(two**2, one**2, one**2 + two**2)
     assert sp.simplify(shapes.orbit_volume - one * two * sp.sqrt(one**2 + two**2)) == 0
     # H = -(tr(J^-1) 1 - J^-1) x
     inverse = shapes.gram.inv()
-    matrix = inverse.trace() * sp.eye(3) - inverse
-    jacobi = sp.Matrix(2, 3, list(shapes.section))
-    expected = -(jacobi * matrix).reshape(6, 1)
+    jacobi = sp.Matrix(2, 3, shapes.section.flat())
+    expected = -(jacobi * (inverse.trace() * sp.eye(3) - inverse)).reshape(6, 1)
     assert (shapes.mean_curvature - expected).applyfunc(sp.simplify) == sp.zeros(6, 1)
     assert sp.simplify(shapes.diffusion[2, 2] - (one**2 + two**2) / (one**2 - two**2) ** 2) == 0
     assert shapes.drift.free_symbols == {one, two}
-    assert phi not in shapes.orbit_volume.free_symbols
 
 
 def test_section_is_found_or_asked_for() -> None:
@@ -223,7 +217,7 @@ def test_section_is_found_or_asked_for() -> None:
     assert found.generator(action.invariants).drift == process(examples.plane_rotations).drift
     x, y = found.coordinates
     unnamed = found.generator([x**2 + y**2])
-    assert list(unnamed.drift) == [2]
+    assert unnamed.drift.flat() == [2]
     assert sp.simplify(unnamed.diffusion[0] - 4 * (x**2 + y**2)) == 0
     clouds = examples.three_particles_in_the_plane()
     assert clouds.invariants is not None
@@ -239,7 +233,7 @@ def test_wrong_input_is_refused() -> None:
     with pytest.raises(ClaimError, match="no Killing field"):
         derive((x, y), generators=sp.Matrix([x, y]))
     with pytest.raises(SymbolicError, match="brackets"):
-        derive((x, y, q), generators=sp.Matrix([[0, -y], [q, x], [-y, 0]]))
+        derive((x, y, q), generators=sp.Matrix([[-y, 1], [x, 0], [1, 0]]))
     with pytest.raises(SymbolicError, match="real symbols"):
         derive((x, z), generators=rotation)
     with pytest.raises(SymbolicError, match="not positive definite"):
@@ -267,11 +261,9 @@ def test_drift_that_is_no_function_of_the_invariants_is_found() -> None:
 
 def test_float32_and_gradients() -> None:
     formulas = derivation(examples.plane_rotations).torch()
-    x = normal(2, 4, 2).requires_grad_()
-    assert formulas.mean_curvature(x.detach().float()).dtype == torch.float32
-    assert torch.autograd.gradcheck(formulas.mean_curvature, (x,))
-    empty = formulas.mean_curvature(torch.zeros(0, 2))
-    assert empty.shape == (0, 2)
+    assert formulas.mean_curvature(torch.ones(3, 2)).dtype == torch.float32
+    assert torch.autograd.gradcheck(formulas.mean_curvature, (normal(2, 4, 2).requires_grad_(),))
+    assert formulas.mean_curvature(torch.zeros(0, 2)).shape == (0, 2)
 
 
 def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from groups.check import DIFFERENCES, ROUNDING, action_results
 from groups.claims import Evidence, Inapplicable, Report, judge
 from groups.trials import Trials, draw
 from quotient import laws
-from quotient._verify_orbits import OrbitAttempt
+from quotient._verify_orbits import _OrbitAttempt
 from quotient.curvature import mean_curvature_from_projector
 from quotient.errors import ClaimError
 from quotient.map_submersion import MapSubmersion
@@ -154,7 +154,7 @@ def verify(
 
     Example:
         >>> from quotient import ShapeSpace
-        >>> from quotient.verify import verify
+        >>> from quotient.verification import verify
         >>> verify(ShapeSpace(4, 3)).ok
         True
     """
@@ -164,7 +164,7 @@ def verify(
     trials = draw(space, group, seed=seed, n=n, points=points)
     results = () if action is None else action_results(action, space, trials, seed=seed)
     if isinstance(quotient, OrbitSpace):
-        attempt = OrbitAttempt(quotient, action, invariants, trials)
+        attempt = _OrbitAttempt(quotient, action, invariants, trials)
         found = _projection_trials(quotient, trials, lambda: attempt.vertical.condition) + attempt.trials()
     elif isinstance(quotient, MapSubmersion):
         inside, condition = _map_domain(quotient, trials)
