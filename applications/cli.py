@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import typer
 
+from applications._cli_derive import derive
 from applications._cli_generate import demo
 from applications._cli_molecules import molecules
 from applications._cli_verify import verify
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.add_typer(molecules, name="molecules")
 app.command()(demo)
 app.command()(verify)
+app.command()(derive)
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """Riemannian submersions and quotients by group actions, derived from the action alone."""
 
+from typing import TYPE_CHECKING
+
 from quotient.brownian import BrownianMotion, IntrinsicBrownianMotion, Path, ProjectedBrownianMotion
 from quotient.curvature import (
     mean_curvature_from_log_volume,
@@ -20,6 +22,11 @@ from quotient.submersion import RiemannianSubmersion
 from quotient.total_space import TotalSpace
 from quotient.verification import verify
 
+if TYPE_CHECKING:
+    from quotient.symbolic import Derivation, ProcessGenerator, SymbolicAction, SymbolicError, derive
+
+_SYMBOLIC = ("Derivation", "ProcessGenerator", "SymbolicAction", "SymbolicError", "derive")
+
 __all__ = [
     "Alignment",
     "AlignmentKind",
@@ -29,6 +36,7 @@ __all__ = [
     "ComplexEuclidean",
     "ComplexMatrices",
     "CounterNoise",
+    "Derivation",
     "Euclidean",
     "FlatSpace",
     "GeneratorNoise",
@@ -42,13 +50,17 @@ __all__ = [
     "Path",
     "PointClouds",
     "PointShapeError",
+    "ProcessGenerator",
     "ProjectedBrownianMotion",
     "RiemannianSubmersion",
     "ShapeSpace",
     "SmallOrbitRule",
     "Stratum",
+    "SymbolicAction",
+    "SymbolicError",
     "TotalSpace",
     "UnprojectedNearSmallOrbits",
+    "derive",
     "lifted_step",
     "mean_curvature_from_log_volume",
     "mean_curvature_from_projector",
@@ -58,3 +70,12 @@ __all__ = [
     "total_score",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Import the symbolic derivation when it is first used: sympy is slow to load."""
+    if name not in _SYMBOLIC:
+        raise AttributeError(f"module 'quotient' has no attribute {name!r}")
+    import quotient.symbolic
+
+    return getattr(quotient.symbolic, name)

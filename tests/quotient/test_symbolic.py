@@ -38,7 +38,7 @@ class SymmetricConjugation(GroupAction):
 
 def scaled_symmetric() -> SymbolicAction:
     a, b, c = sp.symbols("a b c", real=True)
-    return SymbolicAction((a, b, c), generators=sp.sqrt(2) * sp.Matrix([-c, c, a - b]))
+    return SymbolicAction((a, b, c), generators=sp.Matrix([-c, c, a - b]) * sp.sqrt(2))
 
 
 def to_point(x: Tensor, quotient: GroupQuotient) -> Tensor:
