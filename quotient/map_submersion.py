@@ -34,8 +34,8 @@ class MapSubmersion(RiemannianSubmersion):
         >>> import torch
         >>> from quotient import Euclidean, MapSubmersion
         >>> radius = MapSubmersion(Euclidean(2), Euclidean(1), lambda x: (x * x).sum(-1, keepdim=True).sqrt())
-        >>> radius.mean_curvature(torch.tensor([0.0, 2.0]))
-        tensor([-0.0000, -0.5000])
+        >>> radius.mean_curvature(torch.tensor([3.0, 4.0]))
+        tensor([-0.1200, -0.1600])
     """
 
     def __init__(self, total_space: TotalSpace, base_space: TotalSpace, map: Callable[[Tensor], Tensor]) -> None:  # noqa: A002

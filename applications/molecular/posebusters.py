@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -62,6 +63,17 @@ def _quiet_logging() -> Iterator[None]:
         logger.setLevel(before)
 
 
+def _revive_log_stream() -> None:
+    """Let RDKit's handler write to the present stderr, if the one it was made with has been closed since.
+
+    PoseBusters flushes that stream, takes the failure for one of the molecule, and calls it implausible.
+    """
+    import rdkit
+
+    if getattr(rdkit.log_handler.stream, "closed", False):
+        rdkit.log_handler.stream = sys.stderr
+
+
 def bust(conformers: Sequence[Chem.Mol]) -> PoseBustersReport:
     """Run the checks of configuration `mol` (no protein, no reference) on molecules with one conformer each.
 
@@ -78,6 +90,7 @@ def bust(conformers: Sequence[Chem.Mol]) -> PoseBustersReport:
         warnings.simplefilter("ignore")
         import posebusters
 
+        _revive_log_stream()
         table = posebusters.PoseBusters(config="mol").bust(numbered)
         # A check that could not run leaves no value, and is not a pass.
         passed = table.fillna(value=False).to_numpy(dtype=bool)

@@ -1,11 +1,13 @@
 import builtins
 import csv
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rdkit
 from rdkit import Chem
 
 from applications.molecular import posebusters
@@ -211,3 +213,15 @@ def test_without_posebusters_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "posebusters" else builtins.object)
     with pytest.raises(posebusters.MissingExtraError, match=r"quotient-diffusion\[evaluation\]"):
         posebusters.require_posebusters()
+
+
+@pytest.mark.slow
+def test_posebusters_survives_a_closed_error_stream(store: ConformerStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As left behind by whoever redirects stderr while RDKit's handler is made."""
+    pytest.importorskip("posebusters")
+    closed = io.TextIOWrapper(io.BytesIO())
+    closed.close()
+    monkeypatch.setattr(rdkit.log_handler, "stream", closed)
+    record = next(iter(store))
+    mol = with_conformers(Chem.AddHs(Chem.MolFromSmiles(record.smiles)), record.positions[:1].astype(np.float64))
+    assert posebusters.bust([mol]).pass_rate == 1.0

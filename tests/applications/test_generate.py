@@ -15,12 +15,7 @@ from applications.molecular.account import fingerprint, generation_account
 from applications.molecular.chemistry import Molecule, parse_smiles
 from applications.molecular.ensembles import embed
 from applications.molecular.features import Hydrogens
-from applications.molecular.generate import (
-    AbstractConformerSampler,
-    batches_by_size,
-    generate,
-    generate_window,
-)
+from applications.molecular.generate import AbstractConformerSampler, generate, generate_window
 from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
 from applications.molecular.networks import EquivariantConfig
 from applications.molecular.output import OutputError, OutputFiles
@@ -285,28 +280,6 @@ def test_a_wrong_ending_or_a_file_in_place_of_a_folder_is_refused(tmp_path: Path
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="Choose another -o"):
         _files(tmp_path / "file" / "out.sdf", requests, settings)
-
-
-def test_requests_from_everywhere(tmp_path: Path) -> None:
-    listed = tmp_path / "in.smi"
-    listed.write_text("CCO ethanol\nCCO ethanol\nCCO spirit\nxx bad\n")
-    found = collect_requests([str(listed), "-", "CC"], stdin=io.StringIO("CCC propane\nCCCC\n"))
-    assert [r.name for r in found] == ["ethanol", "spirit", "bad", "propane", "CCCC", "CC"]
-    assert collect_requests(["C" * 5000], stdin=io.StringIO())[0].given == "C" * 5000
-
-
-@pytest.mark.parametrize("limit", [1, 3, 64])
-def test_batches_hold_everything_once_and_bound_padding_and_memory(limit: int) -> None:
-    rng = np.random.default_rng(0)
-    sizes = dict(enumerate(rng.integers(2, 150, size=400).tolist()))
-    batches = batches_by_size(sizes, limit=limit)
-    assert sorted(i for batch in batches for i in batch) == sorted(sizes)
-    for batch in batches:
-        largest, smallest = max(sizes[i] for i in batch), min(sizes[i] for i in batch)
-        assert len(batch) <= limit
-        assert largest <= 1.25 * smallest + 2
-        assert len(batch) == 1 or len(batch) * largest**2 <= limit * 32**2
-    assert len(batches_by_size(dict.fromkeys(range(128), 20), limit=64)) == 2
 
 
 def test_progress_rises_to_the_number_of_rows(tmp_path: Path) -> None:
