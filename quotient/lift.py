@@ -82,7 +82,7 @@ def lifted_step(
         curvature_drift: c; 1 is exact, other values exist to show what they do (0 drops the term, -1 flips its sign).
 
     Returns:
-        The next point.
+        The next point; points whose step is unprojected are centred again (:meth:`OrbitSpace.center`).
     """
     space = quotient.total_space
     here = space.keep(point)
@@ -92,4 +92,7 @@ def lifted_step(
     strength = step * sigma**2 * space.inner_product(curvature, curvature, here)
     lifted = pull + quotient.horizontal_projection(noise, here) - (0.5 * curvature_drift * step * sigma**2) * curvature
     loose = rule.unprojected(strength)
-    return here + torch.where(loose.reshape(loose.shape + (1,) * len(space.shape)), pull + noise, lifted)
+    if not bool(loose.any()):
+        return here + lifted
+    free = quotient.center(here + pull + noise)
+    return torch.where(loose.reshape(loose.shape + (1,) * len(space.shape)), free, here + lifted)
