@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, cast
 
@@ -51,6 +53,10 @@ _import_geomstats()
 
 from geomstats.geometry.group_action import GroupAction as GeomstatsGroupAction  # noqa: E402
 from geomstats.geometry.lie_group import MatrixLieGroup  # noqa: E402
+from geomstats.geometry.manifold import Manifold  # noqa: E402
+from geomstats.geometry.poincare_half_space import PoincareHalfSpace as GeomstatsPoincareHalfSpace  # noqa: E402
+from geomstats.geometry.spd_matrices import SPDAffineMetric  # noqa: E402
+from geomstats.geometry.spd_matrices import SPDMatrices as GeomstatsSPDMatrices  # noqa: E402
 from geomstats.geometry.special_euclidean import SpecialEuclidean as GeomstatsSpecialEuclidean  # noqa: E402
 from geomstats.geometry.special_orthogonal import SpecialOrthogonal as GeomstatsSpecialOrthogonal  # noqa: E402
 
@@ -72,10 +78,37 @@ def algebra_basis(group: MatrixLieGroup) -> torch.Tensor:
         return cast(Any, group).lie_algebra.basis.to(torch.float64)
 
 
+def geomstats_spd(n: int) -> Manifold:
+    """Geomstats' symmetric positive definite matrices with the affine-invariant metric."""
+    space = GeomstatsSPDMatrices(n, equip=False)
+    space.equip_with_metric(SPDAffineMetric)
+    return space
+
+
+def geomstats_half_space(n: int) -> Manifold:
+    """Geomstats' hyperbolic space of dimension n, as the half space of positive last coordinates."""
+    return GeomstatsPoincareHalfSpace(n)
+
+
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """Run geomstats in float64, which much of it supposes to be torch's default dtype, and restore the default."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 __all__ = [
     "GeomstatsGroupAction",
+    "Manifold",
     "MatrixLieGroup",
     "algebra_basis",
+    "double_precision",
+    "geomstats_half_space",
     "geomstats_se",
     "geomstats_so",
+    "geomstats_spd",
 ]

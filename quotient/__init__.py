@@ -8,16 +8,30 @@ from quotient.curvature import (
     mean_curvature_from_projector,
     mean_curvature_from_second_fundamental_form,
 )
+from quotient.embedded import EmbeddedSpace
 from quotient.errors import ClaimError, GeometryError, PointShapeError
+from quotient.frames import RotationMatrices, Stiefel
+from quotient.geomstats_space import AdaptedSpace, GeomstatsSpace, HyperbolicHalfSpace, SPDMatrices
 from quotient.group_quotient import GroupQuotient
 from quotient.lift import AlwaysLifted, SmallOrbitRule, UnprojectedNearSmallOrbits, lifted_step
+from quotient.linear_subspaces import CenteredClouds, HermitianMatrices, LinearSubspace, SymmetricMatrices
 from quotient.map_submersion import MapSubmersion
 from quotient.noise import CounterNoise, GeneratorNoise, NoiseSource
+from quotient.oneill import (
+    FiberGeometry,
+    fiber_geometry,
+    fiber_tensor,
+    integrability_tensor,
+    quotient_sectional_curvature,
+    second_fundamental_form,
+)
 from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace, Stratum
+from quotient.periodic import PeriodicClouds
 from quotient.point_clouds import PointClouds
 from quotient.score import project_score, quotient_score, total_score
 from quotient.shape_space import ShapeSpace
 from quotient.spaces import ComplexEuclidean, ComplexMatrices, Euclidean, FlatSpace, Matrices
+from quotient.spheres import ComplexHypersphere, Hypersphere, PreShapes, UnitSphere
 from quotient.submersion import RiemannianSubmersion
 from quotient.total_space import TotalSpace
 from quotient.verification import verify
@@ -28,45 +42,67 @@ if TYPE_CHECKING:
 _SYMBOLIC = ("Derivation", "ProcessGenerator", "SymbolicAction", "SymbolicError", "derive")
 
 __all__ = [
+    "AdaptedSpace",
     "Alignment",
     "AlignmentKind",
     "AlwaysLifted",
     "BrownianMotion",
+    "CenteredClouds",
     "ClaimError",
     "ComplexEuclidean",
+    "ComplexHypersphere",
     "ComplexMatrices",
     "CounterNoise",
     "Derivation",
+    "EmbeddedSpace",
     "Euclidean",
+    "FiberGeometry",
     "FlatSpace",
     "GeneratorNoise",
     "GeometryError",
+    "GeomstatsSpace",
     "GroupQuotient",
+    "HermitianMatrices",
+    "HyperbolicHalfSpace",
+    "Hypersphere",
     "IntrinsicBrownianMotion",
+    "LinearSubspace",
     "MapSubmersion",
     "Matrices",
     "NoiseSource",
     "OrbitSpace",
     "Path",
+    "PeriodicClouds",
     "PointClouds",
     "PointShapeError",
+    "PreShapes",
     "ProcessGenerator",
     "ProjectedBrownianMotion",
     "RiemannianSubmersion",
+    "RotationMatrices",
+    "SPDMatrices",
     "ShapeSpace",
     "SmallOrbitRule",
+    "Stiefel",
     "Stratum",
     "SymbolicAction",
     "SymbolicError",
+    "SymmetricMatrices",
     "TotalSpace",
+    "UnitSphere",
     "UnprojectedNearSmallOrbits",
     "derive",
+    "fiber_geometry",
+    "fiber_tensor",
+    "integrability_tensor",
     "lifted_step",
     "mean_curvature_from_log_volume",
     "mean_curvature_from_projector",
     "mean_curvature_from_second_fundamental_form",
     "project_score",
     "quotient_score",
+    "quotient_sectional_curvature",
+    "second_fundamental_form",
     "total_score",
     "verify",
 ]

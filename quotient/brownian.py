@@ -1,4 +1,4 @@
-"""The two Brownian motions of a quotient, as horizontal diffusions on a flat total space."""
+"""The two Brownian motions of a quotient, as horizontal diffusions."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from torch import Tensor
 from typing_extensions import override
 
 from quotient.errors import ClaimError
+from quotient.laws import projected_drift_varies
 from quotient.lift import SmallOrbitRule, UnprojectedNearSmallOrbits, lifted_step
+from quotient.map_submersion import MapSubmersion
 from quotient.noise import NoiseSource
-from quotient.orbit_space import OrbitSpace
 from quotient.submersion import RiemannianSubmersion
+
+_TRIED_POINTS = 16
+_LARGEST_VARIATION = 1e-4
 
 
 @dataclass(frozen=True)
@@ -31,32 +35,20 @@ class Path:
 
 
 class BrownianMotion(abc.ABC):
-    """A Brownian motion of Q = M/G, simulated by its horizontal lift with the Euler-Maruyama scheme (Ito).
+    """A Brownian motion of Q, simulated by its horizontal lift with geodesic steps: Euler-Maruyama where M is flat.
 
     Attributes:
         weak_order: order of the scheme in law, 1, away from singular orbits.
         strong_order: order of the scheme along paths, 1/2.
 
     Args:
-        quotient: Q with flat total space.
-
-    Raises:
-        ClaimError: when the total space is not flat, or the quotient is not one by a group.
+        quotient: Q.
     """
 
     weak_order = 1.0
     strong_order = 0.5
 
     def __init__(self, quotient: RiemannianSubmersion) -> None:
-        if not isinstance(quotient, OrbitSpace):
-            raise ClaimError(
-                f"{type(self).__name__} is defined on quotients by groups, where the mean curvature is the same along "
-                f"each fibre; got {quotient!r}"
-            )
-        if not quotient.total_space.flat:
-            raise ClaimError(
-                f"{type(self).__name__} needs a flat total space, got {quotient.total_space!r}: embed it in a flat one"
-            )
         self.quotient = quotient
 
     @abc.abstractmethod
@@ -89,6 +81,19 @@ class BrownianMotion(abc.ABC):
         return Path(ts=ts, xs=torch.stack(xs))
 
 
+def _refuse_varying_drift(submersion: MapSubmersion) -> None:
+    space = submersion.total_space
+    generator = torch.Generator().manual_seed(0)
+    x = space.random_point((_TRIED_POINTS,), generator)
+    v = space.white_noise(torch.randn(x.shape, generator=generator, dtype=x.dtype), x)
+    worst = float(projected_drift_varies(submersion, x, v).median())
+    if not worst <= _LARGEST_VARIATION:
+        raise ClaimError(
+            f"d pi(H) varies along the fibres of {submersion!r} (by {worst:.2g} of its size), so the image of Brownian "
+            "motion is not a Markov process: use IntrinsicBrownianMotion, or a quotient by a group"
+        )
+
+
 @final
 class ProjectedBrownianMotion(BrownianMotion):
     """The image under pi of Brownian motion of M: generator (1/2) Lap_Q - (1/2) H; lift dx = P dw - (1/2) H dt.
@@ -96,9 +101,13 @@ class ProjectedBrownianMotion(BrownianMotion):
     For every invariant f, f(x) has the law of f(Brownian motion of M) [Carne1990].
 
     Args:
-        quotient: Q with flat total space.
+        quotient: Q.
         rule: what to do near small orbits.
         curvature_drift: factor of the drift -(1/2) H dt; 1 is exact.
+
+    Raises:
+        ClaimError: when d pi(H) is not constant along the fibres of a submersion given by its map: the image of
+            Brownian motion of M is then not a Markov process.
     """
 
     def __init__(
@@ -109,6 +118,8 @@ class ProjectedBrownianMotion(BrownianMotion):
         curvature_drift: float = 1.0,
     ) -> None:
         super().__init__(quotient)
+        if isinstance(quotient, MapSubmersion):
+            _refuse_varying_drift(quotient)
         self.rule = UnprojectedNearSmallOrbits() if rule is None else rule
         self.curvature_drift = curvature_drift
 
@@ -133,12 +144,12 @@ class IntrinsicBrownianMotion(BrownianMotion):
     At singular orbits this is the reflecting process; on R^2/SO(2) the radius is |one-dimensional Brownian motion|.
 
     Args:
-        quotient: Q with flat total space.
+        quotient: Q.
     """
 
     @override
     def step(self, point: Tensor, step: Tensor, normal: Tensor) -> Tensor:
         space = self.quotient.total_space
         here = space.keep(point)
-        free = space.to_tangent(normal, here) * step.sqrt()
-        return here + self.quotient.horizontal_projection(free, here)
+        free = space.white_noise(normal, here) * step.sqrt()
+        return space.exp(self.quotient.horizontal_projection(free, here), here)

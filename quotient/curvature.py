@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -12,19 +10,11 @@ from quotient.group_quotient import GroupQuotient
 from quotient.submersion import RiemannianSubmersion, upcast
 
 
-def _ambient_basis(like: Tensor, rank: int) -> Tensor:
-    """Orthonormal basis of the ambient arrays as a real space, stacked along a new leading axis."""
-    shape = like.shape[like.ndim - rank :]
-    eye = torch.eye(math.prod(shape), dtype=like.dtype, device=like.device)
-    basis = torch.cat([eye, 1j * eye]) if like.is_complex() else eye
-    return basis.reshape(-1, *(1,) * (like.ndim - rank), *shape)
-
-
 def mean_curvature_from_projector(submersion: RiemannianSubmersion, base_point: Tensor) -> Tensor:
-    """H = P sum_j nabla_{V e_j} (V e_j) over an orthonormal basis e_j of the ambient space, from the projector alone.
+    """H = P sum_j nabla_{V e_j} (V e_j) over a Parseval frame e_j of the tangent space, from the projector alone.
 
     Args:
-        submersion: any, with a metric induced from the ambient arrays.
+        submersion: any.
         base_point: x, shape ``[..., *point_shape]``.
 
     Returns:
@@ -32,15 +22,13 @@ def mean_curvature_from_projector(submersion: RiemannianSubmersion, base_point: 
     """
     space = submersion.total_space
     point = upcast(base_point)
-    basis = _ambient_basis(point, len(space.shape))
+    frame = space.parseval_frame(point)
+    here = point.expand(frame.shape).contiguous()
 
-    def bend(direction: Tensor) -> Tensor:
-        def field(moved: Tensor) -> Tensor:
-            return submersion.vertical_projection(space.to_tangent(direction.expand_as(moved), moved), moved)
+    def field(moved: Tensor) -> Tensor:
+        return submersion.vertical_projection(space.to_tangent(frame, moved), moved)
 
-        return space.covariant_derivative(field, field(point), point)
-
-    total = torch.func.vmap(bend)(basis).sum(0)
+    total = space.covariant_derivative(field, field(here), here).sum(0)
     return submersion.horizontal_projection(total, point).to(base_point.dtype)
 
 

@@ -14,34 +14,42 @@ _SMALLEST_TURN = 1e-10
 _POLISHING = 3
 
 
-def _real_rows(vectors: Tensor, rank: int) -> Tensor:
-    flat = vectors.flatten(-rank)
-    return torch.view_as_real(flat).flatten(-2) if flat.is_complex() else flat
-
-
-def _turned_fields(action: GroupAction, point: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """Generators at a point, and their derivatives along each other, ``[..., b, a, *point_shape]``."""
+def _turned_fields(space: TotalSpace, action: GroupAction, point: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Generators at a point, and their covariant derivatives along each other, ``[..., b, a, *point_shape]``."""
+    here = action.infinitesimal(point)
+    if not space.flat:
+        turned = [space.covariant_derivative(action.infinitesimal, along, point) for along in here.unbind(0)]
+        return here.movedim(0, axis), torch.stack(turned).movedim((0, 1), (axis, axis + 1))
 
     def fields(y: Tensor) -> Tensor:
         return action.infinitesimal(y).movedim(0, axis)
 
-    here = fields(point)
     # stacked in front and moved: a constant derivative comes back without the axis of the directions
-    turned = torch.func.vmap(lambda along: directional_derivative(fields, point, along)[1])(here.movedim(axis, 0))
-    return here, turned.movedim(0, axis)
+    turned = torch.func.vmap(lambda along: directional_derivative(fields, point, along)[1])(here)
+    return here.movedim(0, axis), turned.movedim(0, axis)
 
 
 def _slope_and_hessian(
     space: TotalSpace, action: GroupAction, moving: Tensor, target: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """First and second derivatives of half the squared distance along the orbit, and the generators' sizes."""
+    """First and second derivatives of half the squared distance along the orbit, and the generators' sizes.
+
+    The gradient of half the squared distance to y is -log_x(y). On a curved M its Hessian is replaced by the metric, to
+    which it tends at small distances: steps are then shorter or longer than Newton's and converge linearly.
+    """
     rank = len(space.shape)
-    here, turned = _turned_fields(action, moving, moving.ndim - rank)
-    rows = _real_rows(here, rank)
-    rest = _real_rows(space.keep(moving - target), rank).unsqueeze(-2)
-    gram = rows @ rows.mT
-    hessian = gram + (_real_rows(turned, rank) * rest.unsqueeze(-2)).sum(-1)
-    return (rows * rest).sum(-1), 0.5 * (hessian + hessian.mT), torch.diagonal(gram, dim1=-2, dim2=-1)
+    here, turned = _turned_fields(space, action, moving, moving.ndim - rank)
+    rest = -space.log(target, moving)
+    axis = moving.ndim - rank
+
+    def inner(first: Tensor, second: Tensor, axes: int) -> Tensor:
+        foot = moving[(..., *[None] * axes, *[slice(None)] * rank)]
+        return space.metric(first, second, foot)
+
+    gram = inner(here.unsqueeze(axis), here.unsqueeze(axis + 1), 2)
+    hessian = gram + inner(turned, rest.unsqueeze(axis).unsqueeze(axis), 2)
+    slope = inner(here, rest.unsqueeze(axis), 1)
+    return slope, 0.5 * (hessian + hessian.mT), torch.diagonal(gram, dim1=-2, dim2=-1)
 
 
 def _damped_step(slope: Tensor, hessian: Tensor, sizes: Tensor, damping: Tensor) -> Tensor:
@@ -62,7 +70,7 @@ def nearest_by_descent(space: TotalSpace, action: GroupAction, point: Tensor, ba
     adapts for each item. The best end is returned.
 
     Args:
-        space: flat M.
+        space: M with a logarithm.
         action: the action.
         point: shape ``[..., *point_shape]``, double precision.
         base_point: same shape.
@@ -79,7 +87,8 @@ def nearest_by_descent(space: TotalSpace, action: GroupAction, point: Tensor, ba
     target = base_point.unsqueeze(0)
 
     def cost(y: Tensor) -> Tensor:
-        return space.inner_product(y - target, y - target, y)
+        gap = space.log(target.expand_as(y), y)
+        return space.inner_product(gap, gap, y).nan_to_num(nan=torch.inf)
 
     moving = action.act(elements, point.unsqueeze(0))
     value = cost(moving)
@@ -88,6 +97,9 @@ def nearest_by_descent(space: TotalSpace, action: GroupAction, point: Tensor, ba
         turn = _damped_step(*_slope_and_hessian(space, action, moving, target), damping)
         candidate = group.compose(group.exp(turn), elements)
         moved = action.act(candidate, point.unsqueeze(0))
+        # a long step of a non-compact group may overflow
+        finite = moved.isfinite().flatten(value.ndim).all(-1)
+        moved = torch.where(finite.reshape(finite.shape + (1,) * rank), moved, moving)
         proposed = cost(moved)
         lower = proposed < value
         elements = torch.where(lower.reshape(lower.shape + (1,) * element_rank), candidate, elements)
@@ -122,7 +134,7 @@ def implicit_step(space: TotalSpace, action: GroupAction, aligned: Tensor, base_
     taken. First derivatives only.
 
     Args:
-        space: flat M.
+        space: M with a logarithm.
         action: the action.
         aligned: g x with g constant, shape ``[..., *point_shape]``, double precision.
         base_point: same shape.
@@ -131,11 +143,16 @@ def implicit_step(space: TotalSpace, action: GroupAction, aligned: Tensor, base_
         return aligned
     rank = len(space.shape)
     axis = aligned.ndim - rank
-    fixed = aligned.detach()
-    _, hessian, _ = _slope_and_hessian(space, action, fixed, base_point.detach())
-    rows = _real_rows(action.infinitesimal(aligned).movedim(0, axis), rank)
-    slope = (rows * _real_rows(space.keep(aligned - base_point), rank).unsqueeze(-2)).sum(-1)
-    inverse = torch.linalg.pinv(torch.where(hessian.isfinite(), hessian, 0.0), hermitian=True)
-    turn = -(inverse @ (slope - slope.detach()).unsqueeze(-1)).squeeze(-1)
-    fields = action.infinitesimal(fixed).movedim(0, axis).flatten(-rank)
+    fixed, target = aligned.detach(), base_point.detach()
+
+    def slope(y: Tensor, goal: Tensor) -> Tensor:
+        return -space.metric(action.infinitesimal(y), space.log(goal, y), y).movedim(0, -1)
+
+    stacked = action.infinitesimal(fixed)
+    rows = [directional_derivative(lambda y: slope(y, target), fixed, along)[1] for along in stacked.unbind(0)]
+    hessian = torch.stack(rows, -1)
+    here = slope(aligned, base_point)
+    inverse = torch.linalg.pinv(torch.where(hessian.isfinite(), 0.5 * (hessian + hessian.mT), 0.0), hermitian=True)
+    turn = -(inverse @ (here - here.detach()).unsqueeze(-1)).squeeze(-1)
+    fields = stacked.movedim(0, axis).flatten(-rank)
     return aligned + torch.einsum("...a,...ap->...p", turn.to(fields.dtype), fields).reshape(aligned.shape)

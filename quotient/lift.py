@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from quotient.orbit_space import OrbitSpace
+from quotient.submersion import RiemannianSubmersion
 
 
 class SmallOrbitRule(abc.ABC):
@@ -59,7 +59,7 @@ class AlwaysLifted(SmallOrbitRule):
 
 
 def lifted_step(
-    quotient: OrbitSpace,
+    quotient: RiemannianSubmersion,
     point: Tensor,
     *,
     drift: Tensor,
@@ -69,10 +69,15 @@ def lifted_step(
     rule: SmallOrbitRule,
     curvature_drift: float = 1.0,
 ) -> Tensor:
-    """One step of dx = (P b - c (sigma^2 / 2) H) dt + sigma P dw on a flat total space [Xu2026].
+    """One step of dx = (P b - c (sigma^2 / 2) H) dt + sigma P dw along geodesics of M [Xu2026].
+
+        x' = exp_x((P b - c (sigma^2 / 2) H) h + sigma sqrt(h) P z)
+
+    On a flat M this is the Euler-Maruyama scheme; in general the geodesic random walk, whose generator is that of the
+    horizontal process because geodesics have no acceleration.
 
     Args:
-        quotient: Q = M/G with flat M.
+        quotient: Q.
         point: x, shape ``[..., *point_shape]``.
         drift: b, same shape.
         sigma: noise amplitude, scalar tensor.
@@ -82,17 +87,17 @@ def lifted_step(
         curvature_drift: c; 1 is exact, other values exist to show what they do (0 drops the term, -1 flips its sign).
 
     Returns:
-        The next point; points whose step is unprojected are centred again (:meth:`OrbitSpace.center`).
+        The next point; points whose step is unprojected are centred again (:meth:`RiemannianSubmersion.center`).
     """
     space = quotient.total_space
     here = space.keep(point)
-    noise = space.to_tangent(normal, here) * (sigma * step.sqrt())
+    noise = space.white_noise(normal, here) * (sigma * step.sqrt())
     pull = quotient.horizontal_projection(drift, here) * step
     curvature = quotient.mean_curvature(here)
     strength = step * sigma**2 * space.inner_product(curvature, curvature, here)
     lifted = pull + quotient.horizontal_projection(noise, here) - (0.5 * curvature_drift * step * sigma**2) * curvature
     loose = rule.unprojected(strength)
     if not bool(loose.any()):
-        return here + lifted
-    free = quotient.center(here + pull + noise)
-    return torch.where(loose.reshape(loose.shape + (1,) * len(space.shape)), free, here + lifted)
+        return space.exp(lifted, here)
+    free = quotient.center(space.exp(pull + noise, here))
+    return torch.where(loose.reshape(loose.shape + (1,) * len(space.shape)), free, space.exp(lifted, here))

@@ -7,6 +7,7 @@ import enum
 from dataclasses import dataclass
 
 from torch import Tensor
+from typing_extensions import override
 
 from quotient.submersion import RiemannianSubmersion
 
@@ -77,6 +78,7 @@ class OrbitSpace(RiemannianSubmersion):
         log vol = 0.5 log pdet K - log vol(stabiliser), both in that inner product.
         """
 
+    @override
     @abc.abstractmethod
     def center(self, point: Tensor) -> Tensor:
         """Representative of the orbit in the slice where probability densities live.
@@ -92,10 +94,10 @@ class OrbitSpace(RiemannianSubmersion):
     def dist(self, point_a: Tensor, point_b: Tensor) -> Tensor:
         """Quotient distance: between ``point_b`` and ``point_a`` aligned to it, shape ``[...]``.
 
-        On a flat M this is the distance of Q where the alignment is global, and an upper bound where it is stationary.
+        This is the distance of Q where the alignment is global, and an upper bound where it is stationary.
         """
-        difference = self.total_space.to_tangent(self.align(point_a, point_b).point - point_b, point_b)
-        return self.total_space.norm(difference, point_b)
+        aligned = self.align(point_a, point_b).point
+        return self.total_space.norm(self.total_space.log(aligned, point_b), point_b)
 
     def stratum(self, base_point: Tensor) -> Stratum:
         """Orbit dimension and regularity of each point."""

@@ -11,22 +11,16 @@ from torch import Tensor
 from typing_extensions import override
 
 from groups import directional_derivative
-from quotient.errors import PointShapeError
-from quotient.total_space import TotalSpace
+from quotient.embedded import EmbeddedSpace
 
 
-class FlatSpace(TotalSpace):
+class FlatSpace(EmbeddedSpace):
     """A linear space of arrays with the constant metric <u, v> = sum Re(conj(u) v)."""
 
     @property
     @override
     def flat(self) -> bool:
         return True
-
-    @override
-    def metric(self, first: Tensor, second: Tensor, base_point: Tensor) -> Tensor:
-        product = (first.conj() * second).real if first.is_complex() or second.is_complex() else first * second
-        return product.sum(tuple(range(-len(self.shape), 0)))
 
     @override
     def to_tangent(self, vector: Tensor, base_point: Tensor) -> Tensor:
@@ -37,29 +31,20 @@ class FlatSpace(TotalSpace):
         return base_point + tangent_vec
 
     @override
-    def gradient(self, differential: Tensor, base_point: Tensor) -> Tensor:
-        return self.to_tangent(differential, base_point)
-
-    @property
-    def is_complex(self) -> bool:
-        """Whether points are complex arrays. A documented hook."""
-        return False
-
-    @override
-    def check_point(self, point: Tensor) -> None:
-        super().check_point(point)
-        if point.is_complex() != self.is_complex:
-            kind, cure = ("complex", ".cdouble()") if self.is_complex else ("real", "a complex space of this shape")
-            raise PointShapeError(f"points of {self!r} are {kind}, got {point.dtype}: use {cure}")
-
-    @override
-    def random_point(self, batch_shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        dtype = torch.complex128 if self.is_complex else torch.float64
-        return torch.randn(*batch_shape, *self.shape, generator=generator, dtype=dtype)
+    def log(self, point: Tensor, base_point: Tensor) -> Tensor:
+        return self.to_tangent(point - base_point, base_point)
 
     @override
     def covariant_derivative(self, field: Callable[[Tensor], Tensor], direction: Tensor, base_point: Tensor) -> Tensor:
         return directional_derivative(field, base_point, direction)[1]
+
+    @override
+    def curvature(self, first: Tensor, second: Tensor, third: Tensor, base_point: Tensor) -> Tensor:
+        return torch.zeros_like(first + second + third + base_point)
+
+    @override
+    def random_point(self, batch_shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        return self.normal_array(batch_shape, generator)
 
 
 @final

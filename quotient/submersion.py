@@ -36,6 +36,10 @@ class RiemannianSubmersion(abc.ABC):
         norm = self.total_space.norm
         return norm(vertical, base_point) <= atol * norm(tangent_vec, base_point)
 
+    def center(self, point: Tensor) -> Tensor:
+        """Representative of the fibre in a slice where probability densities live. A documented hook: the identity."""
+        return point
+
     @abc.abstractmethod
     def mean_curvature(self, base_point: Tensor) -> Tensor:
         """Mean curvature vector of the fibre, H = (sum_i nabla_{v_i} v_i)^hor, a sum and not an average [ONeill1966].

@@ -11,7 +11,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from quotient.errors import PointShapeError
+from quotient.errors import GeometryError, PointShapeError
+
+Field = Callable[[Tensor], Tensor]
 
 
 class TotalSpace(abc.ABC):
@@ -60,6 +62,24 @@ class TotalSpace(abc.ABC):
     def exp(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
         """Riemannian exponential: the end of the geodesic with this initial velocity."""
 
+    def log(self, point: Tensor, base_point: Tensor) -> Tensor:
+        """Riemannian logarithm: the initial velocity of the shortest geodesic from ``base_point`` to ``point``.
+
+        A documented hook. Not defined on the cut locus, where some shortest geodesic is returned or NaN.
+
+        Raises:
+            GeometryError: where no logarithm is known.
+        """
+        del point, base_point
+        raise GeometryError(
+            f"{self!r} has no logarithm, so distances and alignments are not known on it: define log(point, base_point)"
+        )
+
+    @property
+    def chordal(self) -> bool:
+        """Claim: geodesic distance is an increasing function of the distance of arrays, as on spheres."""
+        return self.flat
+
     @abc.abstractmethod
     def gradient(self, differential: Tensor, base_point: Tensor) -> Tensor:
         """Riemannian gradient from an ambient differential (what ``torch.autograd`` returns)."""
@@ -67,6 +87,54 @@ class TotalSpace(abc.ABC):
     @abc.abstractmethod
     def covariant_derivative(self, field: Callable[[Tensor], Tensor], direction: Tensor, base_point: Tensor) -> Tensor:
         """Levi-Civita derivative of a vector field along ``direction`` at ``base_point``."""
+
+    @abc.abstractmethod
+    def parseval_frame(self, base_point: Tensor) -> Tensor:
+        """Tangent vectors e_j with sum_j <v, e_j> e_j = v for every tangent v, ``[n, ..., *shape]``, n >= dim."""
+
+    @abc.abstractmethod
+    def white_noise(self, normal: Tensor, base_point: Tensor) -> Tensor:
+        """The tangent vector sum_j z_j e_j of standard normal z in an orthonormal basis e_j of T_xM.
+
+        Args:
+            normal: standard normal array, shape ``[..., *shape]``.
+            base_point: x.
+        """
+
+    def curvature(self, first: Tensor, second: Tensor, third: Tensor, base_point: Tensor) -> Tensor:
+        """R(u, v) w = nabla_u nabla_v w - nabla_v nabla_u w - nabla_[u, v] w, ``[..., *shape]``.
+
+        The sign is that of textbooks, in which <R(u, v) v, u> is positive on spheres. By differentiating projected
+        constant fields; a documented hook.
+        """
+
+        def extend(vector: Tensor) -> Field:
+            return lambda y: self.to_tangent(vector, y)
+
+        u, v, w = extend(first), extend(second), extend(third)
+
+        def along(field: Field, direction: Field) -> Field:
+            return lambda y: self.covariant_derivative(field, direction(y), y)
+
+        bracket = along(v, u)(base_point) - along(u, v)(base_point)
+        return (
+            along(along(w, v), u)(base_point)
+            - along(along(w, u), v)(base_point)
+            - self.covariant_derivative(w, bracket, base_point)
+        )
+
+    def sectional_curvature(self, first: Tensor, second: Tensor, base_point: Tensor) -> Tensor:
+        """K(u, v) = <R(u, v) v, u> / (|u|^2 |v|^2 - <u, v>^2), shape ``[...]``; NaN for parallel u and v."""
+        numerator = self.inner_product(self.curvature(first, second, second, base_point), first, base_point)
+        return numerator / self.squared_area(first, second, base_point)
+
+    def squared_area(self, first: Tensor, second: Tensor, base_point: Tensor) -> Tensor:
+        """|u|^2 |v|^2 - <u, v>^2, shape ``[...]``; NaN where that is lost in rounding, u and v being parallel."""
+        inner = self.inner_product
+        product = inner(first, second, base_point)
+        sides = inner(first, first, base_point) * inner(second, second, base_point)
+        area = sides - product * product
+        return torch.where(area > 64 * torch.finfo(area.dtype).eps * sides, area, torch.full_like(area, torch.nan))
 
     @abc.abstractmethod
     def random_point(self, batch_shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -1,6 +1,7 @@
 """Settings of the whole suite: types checked at run time, one thread a worker, the profiles of hypothesis."""
 
 from datetime import timedelta
+from importlib import import_module
 
 import torch
 from hypothesis import settings
@@ -8,6 +9,8 @@ from jaxtyping import install_import_hook
 
 # Not the floors above: pickle cannot find the methods that the hook wraps, and checkpoints hold some.
 install_import_hook(["groups", "quotient"], "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+# tests that use geomstats themselves import it before us: the backend must have been chosen by then
+import_module("groups")
 torch.set_num_threads(1)
 
 settings.register_profile("dev", deadline=timedelta(seconds=5))

@@ -10,7 +10,6 @@ from torch import Tensor
 from groups import GroupAction, RotationAction, SpecialOrthogonal
 from quotient import (
     AlwaysLifted,
-    ClaimError,
     CounterNoise,
     Euclidean,
     GeneratorNoise,
@@ -165,14 +164,3 @@ def test_bad_arguments_are_refused() -> None:
         motion.sample(clouds(3, 4, 0), horizon=0.0, n_steps=3, noise=noise)
     with pytest.raises(ValueError, match="n_steps >= 1"):
         motion.sample(clouds(3, 4, 0), horizon=1.0, n_steps=0, noise=noise)
-
-    class Curved(Euclidean.__bases__[0]):
-        shape = (2,)
-        dim = 2
-        flat = False
-
-        def random_point(self, batch_shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-            return torch.ones(*batch_shape, 2, dtype=torch.float64)
-
-    with pytest.raises(ClaimError, match="flat"):
-        IntrinsicBrownianMotion(GroupQuotient(Curved(), PlaneRotation()))
