@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _usage(message: str) -> typer.Exit:
-    typer.echo(f"error: {message}", err=True)
+    typer.echo(f"error: {' '.join(message.split())}", err=True)
     return typer.Exit(2)
 
 

@@ -51,10 +51,13 @@ def _import_geomstats() -> None:
 
 _import_geomstats()
 
+from geomstats.geometry.fiber_bundle import FiberBundle  # noqa: E402
 from geomstats.geometry.group_action import GroupAction as GeomstatsGroupAction  # noqa: E402
 from geomstats.geometry.lie_group import MatrixLieGroup  # noqa: E402
 from geomstats.geometry.manifold import Manifold  # noqa: E402
 from geomstats.geometry.poincare_half_space import PoincareHalfSpace as GeomstatsPoincareHalfSpace  # noqa: E402
+from geomstats.geometry.quotient_metric import QuotientMetric  # noqa: E402
+from geomstats.geometry.riemannian_metric import RiemannianMetric  # noqa: E402
 from geomstats.geometry.spd_matrices import SPDAffineMetric  # noqa: E402
 from geomstats.geometry.spd_matrices import SPDMatrices as GeomstatsSPDMatrices  # noqa: E402
 from geomstats.geometry.special_euclidean import SpecialEuclidean as GeomstatsSpecialEuclidean  # noqa: E402
@@ -102,9 +105,12 @@ def double_precision() -> Iterator[None]:
 
 
 __all__ = [
+    "FiberBundle",
     "GeomstatsGroupAction",
     "Manifold",
     "MatrixLieGroup",
+    "QuotientMetric",
+    "RiemannianMetric",
     "algebra_basis",
     "double_precision",
     "geomstats_half_space",

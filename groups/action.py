@@ -101,7 +101,7 @@ class GroupAction(GeomstatsGroupAction):
         return x
 
     def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor | None:
-        """The g minimising |g point - base_point| in the standard flat metric, or None where no closed form is known.
+        """The g minimising |g point - base_point| in the norm of arrays, or None where no closed form is known.
 
         A documented hook.
         """

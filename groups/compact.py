@@ -29,5 +29,6 @@ class CompactConnectedGroup(Group):
 
     @property
     @abc.abstractmethod
+    @override
     def log_haar_volume(self) -> float:
         """Log volume of the group in the metric in which the basis is orthonormal."""

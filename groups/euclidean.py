@@ -10,41 +10,22 @@ from torch import Tensor
 from typing_extensions import override
 
 from groups._geomstats import MatrixLieGroup, algebra_basis, geomstats_se
-from groups.errors import GroupError
-from groups.group import AbstractMatrixGroup, Group, element_dtype
+from groups.additive import AdditiveGroup
+from groups.group import AbstractMatrixGroup, element_dtype
 from groups.orthogonal import SpecialOrthogonal
+from groups.sized import SizedGroup
 
 
 @final
-class Translations(Group):
+class Translations(AdditiveGroup):
     """The additive group R^n; elements are displacement vectors ``[..., n]``.
 
     Args:
         n: at least 1.
+
+    Raises:
+        GroupError: when n < 1.
     """
-
-    def __init__(self, n: int) -> None:
-        if n < 1:
-            raise GroupError(f"translations need n >= 1, got {n}")
-        self.n = n
-
-    def __repr__(self) -> str:
-        return f"Translations({self.n})"
-
-    @property
-    @override
-    def dim(self) -> int:
-        return self.n
-
-    @property
-    @override
-    def shape(self) -> tuple[int, ...]:
-        return (self.n,)
-
-    @property
-    @override
-    def is_complex(self) -> bool:
-        return False
 
     @property
     @override
@@ -62,55 +43,32 @@ class Translations(Group):
         return True
 
     @override
-    def _make_basis(self) -> Tensor:
-        return torch.eye(self.n, dtype=torch.float64)
-
-    @override
-    def identity(self, like: Tensor) -> Tensor:
-        return torch.zeros(self.n, dtype=element_dtype(like, is_complex=False), device=like.device)
-
-    @override
-    def compose(self, first: Tensor, second: Tensor) -> Tensor:
-        return first + second
-
-    @override
-    def inverse(self, element: Tensor) -> Tensor:
-        return -element
-
-    @override
-    def exp(self, coordinates: Tensor) -> Tensor:
-        return coordinates
-
-    @override
-    def bracket(self, first: Tensor, second: Tensor) -> Tensor:
-        return torch.zeros_like(first * second)
-
-    @override
-    def coordinates(self, algebra_element: Tensor) -> Tensor:
-        return algebra_element
+    def _reduce(self, element: Tensor) -> Tensor:
+        return element
 
     @override
     def random(self, batch_shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
+        """Standard normal displacements."""
         gaussian = torch.randn(*batch_shape, self.n, generator=generator, dtype=torch.float64)
         return gaussian.to(dtype=element_dtype(like, is_complex=False), device=like.device)
 
 
 @final
-class SpecialEuclidean(AbstractMatrixGroup):
+class SpecialEuclidean(SizedGroup, AbstractMatrixGroup):
     """SE(n), rigid motions x -> R x + t as homogeneous matrices ``[..., n + 1, n + 1]``.
 
     The basis is geomstats': unit-angle rotations first, unit translations last.
 
     Args:
         n: at least 1.
+
+    Raises:
+        GroupError: when n < 1.
     """
 
     def __init__(self, n: int) -> None:
+        super().__init__(n)
         self.rotations = SpecialOrthogonal(n)
-        self.n = n
-
-    def __repr__(self) -> str:
-        return f"SpecialEuclidean({self.n})"
 
     @property
     @override
@@ -121,11 +79,6 @@ class SpecialEuclidean(AbstractMatrixGroup):
     @override
     def shape(self) -> tuple[int, ...]:
         return (self.n + 1, self.n + 1)
-
-    @property
-    @override
-    def is_complex(self) -> bool:
-        return False
 
     @property
     @override

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from groups.errors import GroupError
 from groups.group import Group, element_dtype
+from groups.sized import SizedGroup
 
 
 class FiniteGroup(Group):
@@ -34,11 +35,6 @@ class FiniteGroup(Group):
 
     @property
     @override
-    def is_complex(self) -> bool:
-        return False
-
-    @property
-    @override
     def compact(self) -> bool:
         return True
 
@@ -53,6 +49,7 @@ class FiniteGroup(Group):
         return self.order == 1
 
     @property
+    @override
     def log_haar_volume(self) -> float:
         """Log of the number of elements: Haar measure counts them."""
         return math.log(self.order)
@@ -76,7 +73,7 @@ class FiniteGroup(Group):
 
 
 @final
-class SymmetricGroup(FiniteGroup):
+class SymmetricGroup(SizedGroup, FiniteGroup):
     """S_n; elements are index vectors ``[..., n]``, int64, where ``g[i]`` is the image of i.
 
     Args:
@@ -85,14 +82,6 @@ class SymmetricGroup(FiniteGroup):
     Raises:
         GroupError: when n < 1, or when more than 10! elements are to be listed.
     """
-
-    def __init__(self, n: int) -> None:
-        if n < 1:
-            raise GroupError(f"S_n needs n >= 1, got {n}")
-        self.n = n
-
-    def __repr__(self) -> str:
-        return f"SymmetricGroup({self.n})"
 
     @property
     @override
@@ -130,7 +119,7 @@ class SymmetricGroup(FiniteGroup):
 
 
 @final
-class CyclicGroup(FiniteGroup):
+class CyclicGroup(SizedGroup, FiniteGroup):
     """Z_n; elements are residues ``[...]``, int64.
 
     Args:
@@ -139,14 +128,6 @@ class CyclicGroup(FiniteGroup):
     Raises:
         GroupError: when n < 1.
     """
-
-    def __init__(self, n: int) -> None:
-        if n < 1:
-            raise GroupError(f"Z_n needs n >= 1, got {n}")
-        self.n = n
-
-    def __repr__(self) -> str:
-        return f"CyclicGroup({self.n})"
 
     @property
     @override

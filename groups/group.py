@@ -42,9 +42,9 @@ class Group(abc.ABC):
         """Shape of one element."""
 
     @property
-    @abc.abstractmethod
     def is_complex(self) -> bool:
-        """Whether elements are complex tensors."""
+        """Whether elements are complex tensors. A documented hook: no."""
+        return False
 
     @property
     @abc.abstractmethod
@@ -65,6 +65,22 @@ class Group(abc.ABC):
     def finite(self) -> bool:
         """Claim: G is finite."""
         return self.dim == 0
+
+    @property
+    def log_haar_volume(self) -> float:
+        """Claim: log volume of G in the metric in which the basis is orthonormal; log order of a finite group.
+
+        A documented hook: compact groups override it where the volume is known in closed form.
+
+        Raises:
+            GroupError: when G is not compact, or its volume is not known.
+        """
+        if not self.compact:
+            raise GroupError(f"{self!r} is not compact, its volume is infinite: ask one of its compact subgroups")
+        raise GroupError(
+            f"the volume of {self!r} is not known in closed form: use a group of the catalogue that is isomorphic to "
+            "it, and mind the lengths of both bases"
+        )
 
     @abc.abstractmethod
     def _make_basis(self) -> Tensor:
@@ -148,7 +164,9 @@ class AbstractMatrixGroup(Group):
         if coordinates.shape[-1:] != (self.dim,):
             raise GroupError(f"{self!r} takes coordinates [..., {self.dim}], got {tuple(coordinates.shape)}")
         basis = self.basis_like(coordinates)
-        return torch.matrix_exp(torch.einsum("...a,aij->...ij", coordinates.to(basis.dtype), basis))
+        matrix = torch.einsum("...a,aij->...ij", coordinates.to(basis.dtype), basis)
+        # of views across axes, matrix_exp takes some only
+        return torch.matrix_exp(matrix.contiguous())
 
     @override
     def bracket(self, first: Tensor, second: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from groups.action import GroupAction
 from groups.autodiff import directional_derivative
 from groups.group import Group
-from groups.product import DirectProduct
+from groups.product import AbstractProduct
 from groups.torus import Torus
 
 #: Step of the five-point central differences: truncation and rounding are both below 1e-11.
@@ -66,9 +66,9 @@ def relative(difference: Tensor, scale: Tensor) -> Tensor:
 
 def element_difference(group: Group, first: Tensor, second: Tensor) -> Tensor:
     """``first - second`` as arrays, angles of tori taken in (-pi, pi]."""
-    if isinstance(group, DirectProduct):
+    if isinstance(group, AbstractProduct):
         parts = zip(group.factors, group.split(first), group.split(second), strict=True)
-        return torch.cat([element_difference(f, a, b).flatten(-len(f.shape)) for f, a, b in parts], -1)
+        return group.join([element_difference(f, a, b) for f, a, b in parts])
     gap = first - second
     return torch.remainder(gap + math.pi, 2 * math.pi) - math.pi if isinstance(group, Torus) else gap
 

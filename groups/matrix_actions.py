@@ -17,8 +17,22 @@ def _match(g: Tensor, x: Tensor) -> Tensor:
     return g.to(x.dtype) if x.is_complex() and not g.is_complex() else g
 
 
+class MatrixAction(GroupAction):
+    """A group of n x n matrices acting on arrays by multiplication.
+
+    Args:
+        group: a group of n x n matrices.
+    """
+
+    linear = True
+    point_ndim = 2
+
+    def __init__(self, group: AbstractMatrixGroup) -> None:
+        self.group = group
+
+
 @final
-class LeftMultiplication(GroupAction):
+class LeftMultiplication(MatrixAction):
     """X -> g X on matrices ``[..., n, k]``: unitary matrices on spinors or frames, rotations on columns.
 
     Isometric for the standard metric when the group is unitary.
@@ -27,49 +41,33 @@ class LeftMultiplication(GroupAction):
         group: a group of n x n matrices.
     """
 
-    linear = True
-    point_ndim = 2
-
-    def __init__(self, group: AbstractMatrixGroup) -> None:
-        self.group = group
-
     @override
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         return _match(g, x) @ x
 
 
 @final
-class RightMultiplication(GroupAction):
+class RightMultiplication(MatrixAction):
     """X -> X g^-1 on matrices ``[..., k, n]``; the inverse makes the right action a left one.
 
     Args:
         group: a group of n x n matrices.
     """
 
-    linear = True
-    point_ndim = 2
-
-    def __init__(self, group: AbstractMatrixGroup) -> None:
-        self.group = group
-        self._matrices = group
-
     @override
     def act(self, g: Tensor, x: Tensor) -> Tensor:
-        return x @ _match(self._matrices.inverse(g), x)
+        return x @ _match(self.group.inverse(g), x)
 
 
 @final
-class VectorAction(GroupAction):
+class VectorAction(MatrixAction):
     """x -> g x on vectors ``[..., n]``.
 
     Args:
         group: a group of n x n matrices.
     """
 
-    linear = True
-
-    def __init__(self, group: AbstractMatrixGroup) -> None:
-        self.group = group
+    point_ndim = 1
 
     @override
     def act(self, g: Tensor, x: Tensor) -> Tensor:
@@ -77,7 +75,7 @@ class VectorAction(GroupAction):
 
 
 @final
-class Conjugation(GroupAction):
+class Conjugation(MatrixAction):
     """X -> g X g^-1 on matrices ``[..., n, n]``: on Hermitian or symmetric matrices, or on the group itself.
 
     The stabiliser of a matrix with distinct eigenvalues under U(n) is a torus of dimension n.
@@ -86,31 +84,18 @@ class Conjugation(GroupAction):
         group: a group of n x n matrices.
     """
 
-    linear = True
-    point_ndim = 2
-
-    def __init__(self, group: AbstractMatrixGroup) -> None:
-        self.group = group
-        self._matrices = group
-
     @override
     def act(self, g: Tensor, x: Tensor) -> Tensor:
-        return _match(g, x) @ x @ _match(self._matrices.inverse(g), x)
+        return _match(g, x) @ x @ _match(self.group.inverse(g), x)
 
 
 @final
-class Congruence(GroupAction):
+class Congruence(MatrixAction):
     """X -> g X g^* on matrices ``[..., n, n]``; isometric for the affine-invariant metric of SPD matrices.
 
     Args:
         group: a group of n x n matrices.
     """
-
-    linear = True
-    point_ndim = 2
-
-    def __init__(self, group: AbstractMatrixGroup) -> None:
-        self.group = group
 
     @override
     def act(self, g: Tensor, x: Tensor) -> Tensor:

@@ -11,13 +11,12 @@ from torch import Tensor
 from typing_extensions import override
 
 from groups._geomstats import MatrixLieGroup, algebra_basis, geomstats_so
-from groups.compact import CompactConnectedGroup
-from groups.errors import GroupError
-from groups.group import AbstractMatrixGroup, element_dtype
+from groups.classical import ClassicalGroup, haar_isometries
+from groups.group import element_dtype
 
 
 @final
-class SpecialOrthogonal(AbstractMatrixGroup, CompactConnectedGroup):
+class SpecialOrthogonal(ClassicalGroup):
     """SO(n), rotation matrices ``[..., n, n]``; unit-angle basis of geomstats' so(n).
 
     Args:
@@ -27,28 +26,10 @@ class SpecialOrthogonal(AbstractMatrixGroup, CompactConnectedGroup):
         GroupError: when n < 1.
     """
 
-    def __init__(self, n: int) -> None:
-        if n < 1:
-            raise GroupError(f"SO(n) needs n >= 1, got {n}")
-        self.n = n
-
-    def __repr__(self) -> str:
-        return f"SpecialOrthogonal({self.n})"
-
     @property
     @override
     def dim(self) -> int:
         return self.n * (self.n - 1) // 2
-
-    @property
-    @override
-    def shape(self) -> tuple[int, ...]:
-        return (self.n, self.n)
-
-    @property
-    @override
-    def is_complex(self) -> bool:
-        return False
 
     @override
     def _make_basis(self) -> Tensor:
@@ -68,14 +49,8 @@ class SpecialOrthogonal(AbstractMatrixGroup, CompactConnectedGroup):
         return sum(math.log(2.0) + 0.5 * k * math.log(math.pi) - math.lgamma(0.5 * k) for k in range(2, self.n + 1))
 
     @override
-    def inverse(self, element: Tensor) -> Tensor:
-        return element.mT
-
-    @override
     def random(self, batch_shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
-        gaussian = torch.randn(*batch_shape, *self.shape, generator=generator, dtype=torch.float64)
-        q, r = torch.linalg.qr(gaussian)
-        q = q * torch.diagonal(r, dim1=-2, dim2=-1).sign().unsqueeze(-2)
+        q = haar_isometries((*batch_shape, *self.shape), generator, torch.float64)
         first = torch.det(q).sign()[..., None, None] * q[..., :, :1]
         rotation = torch.cat([first, q[..., :, 1:]], -1)
         return rotation.to(dtype=element_dtype(like, is_complex=False), device=like.device)

@@ -50,11 +50,6 @@ class UnitQuaternions(CompactConnectedGroup):
 
     @property
     @override
-    def is_complex(self) -> bool:
-        return False
-
-    @property
-    @override
     def log_haar_volume(self) -> float:
         """Log volume of S^3, 2 pi^2."""
         return math.log(2 * math.pi**2)

@@ -9,14 +9,13 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from groups.compact import CompactConnectedGroup
-from groups.errors import GroupError
-from groups.group import AbstractMatrixGroup, element_dtype
+from groups.classical import ClassicalGroup
+from groups.group import element_dtype
 from groups.unitary import Unitary
 
 
 @final
-class SpecialUnitary(AbstractMatrixGroup, CompactConnectedGroup):
+class SpecialUnitary(ClassicalGroup):
     """SU(n), complex matrices ``[..., n, n]``.
 
     The basis is orthonormal for Re tr(A^* B), which is Ad-invariant: n - 1 diagonal elements, then those of
@@ -29,23 +28,10 @@ class SpecialUnitary(AbstractMatrixGroup, CompactConnectedGroup):
         GroupError: when n < 1.
     """
 
-    def __init__(self, n: int) -> None:
-        if n < 1:
-            raise GroupError(f"SU(n) needs n >= 1, got {n}")
-        self.n = n
-
-    def __repr__(self) -> str:
-        return f"SpecialUnitary({self.n})"
-
     @property
     @override
     def dim(self) -> int:
         return self.n**2 - 1
-
-    @property
-    @override
-    def shape(self) -> tuple[int, ...]:
-        return (self.n, self.n)
 
     @property
     @override
@@ -65,10 +51,6 @@ class SpecialUnitary(AbstractMatrixGroup, CompactConnectedGroup):
             weights = torch.tensor([1.0] * k + [-float(k)] + [0.0] * (self.n - k - 1), dtype=torch.float64)
             diagonal[k - 1] = torch.diag(weights / math.sqrt(k * (k + 1))) * 1j
         return torch.cat([diagonal, Unitary(self.n).basis[self.n :]])
-
-    @override
-    def inverse(self, element: Tensor) -> Tensor:
-        return element.mH
 
     @override
     def random(self, batch_shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:

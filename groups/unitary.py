@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from groups.compact import CompactConnectedGroup
-from groups.errors import GroupError
-from groups.group import AbstractMatrixGroup, element_dtype
+from groups.classical import ClassicalGroup, haar_isometries
+from groups.group import element_dtype
 
 
 @final
-class Unitary(AbstractMatrixGroup, CompactConnectedGroup):
+class Unitary(ClassicalGroup):
     """U(n), complex unitary matrices ``[..., n, n]``; U(1) = Unitary(1) are the phases.
 
     The basis is orthonormal for Re tr(A^* B), which is Ad-invariant: i E_kk, then (E_jk - E_kj) / sqrt 2 and
@@ -23,25 +22,15 @@ class Unitary(AbstractMatrixGroup, CompactConnectedGroup):
 
     Args:
         n: at least 1.
+
+    Raises:
+        GroupError: when n < 1.
     """
-
-    def __init__(self, n: int) -> None:
-        if n < 1:
-            raise GroupError(f"U(n) needs n >= 1, got {n}")
-        self.n = n
-
-    def __repr__(self) -> str:
-        return f"Unitary({self.n})"
 
     @property
     @override
     def dim(self) -> int:
         return self.n**2
-
-    @property
-    @override
-    def shape(self) -> tuple[int, ...]:
-        return (self.n, self.n)
 
     @property
     @override
@@ -68,13 +57,6 @@ class Unitary(AbstractMatrixGroup, CompactConnectedGroup):
         return sum(k * math.log(2.0) + k * math.log(math.pi) - math.lgamma(k) for k in range(1, self.n + 1))
 
     @override
-    def inverse(self, element: Tensor) -> Tensor:
-        return element.mH
-
-    @override
     def random(self, batch_shape: tuple[int, ...], generator: torch.Generator, like: Tensor) -> Tensor:
-        gaussian = torch.randn(*batch_shape, *self.shape, generator=generator, dtype=torch.complex128)
-        q, r = torch.linalg.qr(gaussian)
-        phases = torch.diagonal(r, dim1=-2, dim2=-1)
-        element = q * (phases / phases.abs()).unsqueeze(-2)
+        element = haar_isometries((*batch_shape, *self.shape), generator, torch.complex128)
         return element.to(dtype=element_dtype(like, is_complex=True), device=like.device)
