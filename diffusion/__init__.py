@@ -1,42 +1,58 @@
 """Diffusion models on quotient spaces: interpolants, treatments, samplers."""
 
-from diffusion.couplings import Coupling, Independent, OrbitAligned
-from diffusion.errors import DiffusionError, NoClosedScoreError, TimeGridError
-from diffusion.grids import power_grid, uniform_grid
-from diffusion.interpolant import Interpolant, InterpolantSample
-from diffusion.parameterizations import (
-    Denoiser,
-    Parameterization,
-    Velocity,
+from diffusion.conversions import (
     denoiser_from_score,
     denoiser_from_velocity,
     noise_from_denoiser,
     score_from_denoiser,
     velocity_from_denoiser,
 )
-from diffusion.priors import GaussianPrior, Prior
+from diffusion.couplings import Coupling, Independent, OrbitAligned
+from diffusion.errors import DiffusionError, NoClosedScoreError, TimeGridError
+from diffusion.grids import power_grid, uniform_grid
+from diffusion.interpolant import Interpolant, InterpolantSample
+from diffusion.likelihood import (
+    Divergence,
+    ExactDivergence,
+    Hutchinson,
+    LogLikelihood,
+    log_likelihood,
+    quotient_log_density,
+)
+from diffusion.oracle import OrbitMixture
+from diffusion.parameterizations import Denoiser, Parameterization, Velocity
+from diffusion.priors import GaussianPrior, HarmonicPrior, Prior, UniformSpherePrior
 from diffusion.samplers import Euler, Heun, ODEMethod, ODESampler, SamplerResult, SDESampler, VelocityField
-from diffusion.schedules import Coefficients, CosineSchedule, LinearSchedule, Schedule
-from diffusion.treatments import Equivariant, Quotient, Treatment
+from diffusion.schedules import Coefficients, CosineSchedule, LinearSchedule, Schedule, VarianceExplodingSchedule
+from diffusion.treatments import AlignedPrediction, AlignedTarget, Equivariant, OrbitAveraged, Quotient, Treatment
 
 __all__ = [
+    "AlignedPrediction",
+    "AlignedTarget",
     "Coefficients",
     "CosineSchedule",
     "Coupling",
     "Denoiser",
     "DiffusionError",
+    "Divergence",
     "Equivariant",
     "Euler",
+    "ExactDivergence",
     "GaussianPrior",
+    "HarmonicPrior",
     "Heun",
+    "Hutchinson",
     "Independent",
     "Interpolant",
     "InterpolantSample",
     "LinearSchedule",
+    "LogLikelihood",
     "NoClosedScoreError",
     "ODEMethod",
     "ODESampler",
     "OrbitAligned",
+    "OrbitAveraged",
+    "OrbitMixture",
     "Parameterization",
     "Prior",
     "Quotient",
@@ -45,12 +61,16 @@ __all__ = [
     "Schedule",
     "TimeGridError",
     "Treatment",
+    "UniformSpherePrior",
+    "VarianceExplodingSchedule",
     "Velocity",
     "VelocityField",
     "denoiser_from_score",
     "denoiser_from_velocity",
+    "log_likelihood",
     "noise_from_denoiser",
     "power_grid",
+    "quotient_log_density",
     "score_from_denoiser",
     "uniform_grid",
     "velocity_from_denoiser",

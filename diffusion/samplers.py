@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from diffusion.conversions import denoiser_from_velocity
 from diffusion.errors import NoClosedScoreError
 from diffusion.grids import check_grid
 from diffusion.interpolant import Interpolant
-from diffusion.parameterizations import denoiser_from_velocity, score_from_denoiser
 from diffusion.schedules import Schedule
-from quotient import NoiseSource, OrbitSpace
+from quotient import NoiseSource, OrbitSpace, TotalSpace
 from quotient.lift import SmallOrbitRule, UnprojectedNearSmallOrbits, lifted_step
 
 #: v(x, t) at points ``[..., *point_shape]`` and one time, a scalar tensor.
@@ -47,36 +47,44 @@ class ODEMethod(abc.ABC):
     evaluations: int
 
     @abc.abstractmethod
-    def step(self, field: VelocityField, x: Tensor, t: Tensor, h: Tensor, *, last: bool) -> Tensor:
-        """Advance from t to t + h; a ``last`` step must not evaluate the field at its end."""
+    def step(self, field: VelocityField, x: Tensor, t: Tensor, h: Tensor, *, last: bool, space: TotalSpace) -> Tensor:
+        """Advance from t to t + h along geodesics; a ``last`` step must not evaluate the field at its end."""
 
 
 @final
 @dataclass(frozen=True)
 class Euler(ODEMethod):
-    """x + h v(x, t), order 1."""
+    """exp_x(h v(x, t)), order 1; on a flat M that is x + h v(x, t)."""
 
     order = 1
     evaluations = 1
 
     @override
-    def step(self, field: VelocityField, x: Tensor, t: Tensor, h: Tensor, *, last: bool) -> Tensor:
-        return x + h * field(x, t)
+    def step(self, field: VelocityField, x: Tensor, t: Tensor, h: Tensor, *, last: bool, space: TotalSpace) -> Tensor:
+        return space.exp(h * field(x, t), x)
 
 
 @final
 @dataclass(frozen=True)
 class Heun(ODEMethod):
-    """x + h (v(x, t) + v(x + h v(x, t), t + h)) / 2, order 2; the step that ends at t = 1 is an Euler step."""
+    """exp_x(h (v + Pi_x v') / 2) with v = v(x, t) and v' = v(exp_x(h v), t + h).
+
+    The step that ends at t = 1 is an Euler step, so that the field is not evaluated there.
+    Order 2 where the metric is that of the arrays, flat or curved: Pi_x is then the parallel transport to first order.
+    Order 1 for other metrics.
+    """
 
     order = 2
     evaluations = 2
 
     @override
-    def step(self, field: VelocityField, x: Tensor, t: Tensor, h: Tensor, *, last: bool) -> Tensor:
+    def step(self, field: VelocityField, x: Tensor, t: Tensor, h: Tensor, *, last: bool, space: TotalSpace) -> Tensor:
         first = field(x, t)
-        predicted = x + h * first
-        return predicted if last else x + 0.5 * h * (first + field(predicted, t + h))
+        predicted = space.exp(h * first, x)
+        if last:
+            return predicted
+        second = space.to_tangent(field(predicted, t + h), x)
+        return space.exp(0.5 * h * (first + second), x)
 
 
 def _times(grid: Tensor, x: Tensor) -> Tensor:
@@ -137,7 +145,7 @@ class ODESampler(Sampler):
             return quotient.horizontal_projection(velocity(x, t), x)
 
         def advance(x: Tensor, t: Tensor, h: Tensor, last: bool) -> Tensor:  # noqa: FBT001
-            return self.method.step(field, x, t, h, last=last)
+            return self.method.step(field, x, t, h, last=last, space=quotient.total_space)
 
         x, ts, trajectory = self._run(advance, quotient.center(x0), keep_trajectory=keep_trajectory)
         return SamplerResult(x=quotient.center(x), ts=ts, trajectory=trajectory, evaluations=counted)
@@ -187,11 +195,12 @@ class SDESampler(Sampler):
         if not interpolant.closed_score:
             raise NoClosedScoreError(
                 f"the SDE needs the score, which {interpolant.coupling!r} with {interpolant.prior!r} does not give in "
-                "closed form: use ODESampler, or train with the coupling Independent() and the prior GaussianPrior()"
+                "closed form: use ODESampler, or train with the coupling Independent() and a Gaussian prior"
             )
         if noise_scale < 0:
             raise ValueError(f"noise_scale must not be negative, got {noise_scale}")
         self.grid = check_grid(grid)
+        self.interpolant = interpolant
         self.schedule = interpolant.schedule
         self.noise_scale = noise_scale
         self.eta = prior_amplitude(self.schedule) if eta is None else eta
@@ -212,9 +221,10 @@ class SDESampler(Sampler):
         def advance(x: Tensor, t: Tensor, h: Tensor, last: bool) -> Tensor:  # noqa: FBT001
             v = velocity(x, t)
             if last:
-                return x + h * quotient.horizontal_projection(v, x)
+                return quotient.total_space.exp(h * quotient.horizontal_projection(v, x), x)
             eta = self.eta(t)
-            score = score_from_denoiser(denoiser_from_velocity(v, x, t, self.schedule), x, t, self.schedule)
+            denoiser = denoiser_from_velocity(v, x, t, self.schedule)
+            score = self.interpolant.score(denoiser, x, t, quotient)
             moved = lifted_step(
                 quotient,
                 x,

@@ -27,9 +27,10 @@ class Coefficients:
 
 
 class Schedule(abc.ABC):
-    """alpha falls from 1 to 0 and beta rises from 0 to 1 while t runs from prior (0) to data (1).
+    """alpha falls to 0 and beta rises to 1 while t runs from prior (0) to data (1).
 
-    gamma vanishes at both ends. Only the functions are written; derivatives are computed.
+    gamma vanishes at both ends. Only the functions are written; derivatives are computed. Samplers start from
+    alpha_0 x0 (:meth:`diffusion.Interpolant.initial`).
     """
 
     @abc.abstractmethod
@@ -107,6 +108,35 @@ class CosineSchedule(Schedule):
     @override
     def beta(self, t: Tensor) -> Tensor:
         return torch.sin(0.5 * math.pi * t)
+
+    @override
+    def gamma_squared(self, t: Tensor) -> Tensor:
+        return torch.zeros_like(t)
+
+
+@final
+@dataclass(frozen=True)
+class VarianceExplodingSchedule(Schedule):
+    """beta = 1 and alpha = sigma_max (1 - t)^rho: noise is added to data that keep their size [Karras2022].
+
+    The law at t = 0 is that of the data plus noise of amplitude sigma_max, and samplers start from the noise alone: an
+    error that vanishes as the size of the data over sigma_max.
+
+    Attributes:
+        sigma_max: largest noise amplitude.
+        rho: how times crowd towards small noise; 1 is uniform in sigma.
+    """
+
+    sigma_max: float = 80.0
+    rho: float = 3.0
+
+    @override
+    def alpha(self, t: Tensor) -> Tensor:
+        return self.sigma_max * (1 - t) ** self.rho
+
+    @override
+    def beta(self, t: Tensor) -> Tensor:
+        return torch.ones_like(t)
 
     @override
     def gamma_squared(self, t: Tensor) -> Tensor:

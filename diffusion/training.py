@@ -13,6 +13,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from diffusion.parameterizations import Parameterization, Velocity
 from quotient.noise import CounterNoise
 
 if TYPE_CHECKING:
@@ -136,20 +137,21 @@ class QuotientTrainingModule(LightningModule):
 
     At each step draw x_t on the interpolant of x1 = `batch.points` with the noise of `batch.seeds`, evaluate
     `network(x_t, t, condition)` and minimise the mean over items of `treatment.loss`,
-    where the target is the conditional velocity of the interpolant. All randomness comes from the batch.
+    whose target is by default the conditional velocity of the interpolant. All randomness comes from the batch.
 
     Usage:
         module = QuotientTrainingModule(network=..., interpolant=..., treatment=Quotient(), quotient=..., ...)
         Trainer(max_steps=...).fit(module)
 
     Args:
-        network: Module called as network(x_t, t, condition), returns a velocity shaped like x_t.
+        network: Module called as network(x_t, t, condition), returns what the parameterization says, shaped like x_t.
         interpolant: The path between prior and data.
         treatment: What the loss does with motions along the orbit.
         quotient: Builds the quotient from a batch's condition.
         optimizer: Optimiser settings.
         train_batches: Training data.
         validation_batches: Fixed batches whose mean loss is logged as `validation_loss`.
+        parameterization: What the network predicts, the velocity by default.
     """
 
     def __init__(
@@ -162,11 +164,13 @@ class QuotientTrainingModule(LightningModule):
         optimizer: OptimizerConfig,
         train_batches: AbstractBatches,
         validation_batches: Sequence[TrainingBatch] = (),
+        parameterization: Parameterization | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self._interpolant = interpolant
         self._treatment = treatment
+        self._parameterization = Velocity() if parameterization is None else parameterization
         self._quotient = quotient
         self._optimizer = optimizer
         self._train_batches = train_batches
@@ -177,7 +181,14 @@ class QuotientTrainingModule(LightningModule):
         space = self._quotient(batch.condition)
         sample = self._interpolant.sample(space, batch.points, batch.t, CounterNoise(batch.seeds))
         prediction = self.network(sample.x_t, sample.t, batch.condition)
-        return self._treatment.loss(prediction, sample.velocity, sample.x_t, space)
+        target = self._treatment.target(
+            prediction,
+            sample,
+            quotient=space,
+            interpolant=self._interpolant,
+            parameterization=self._parameterization,
+        )
+        return self._treatment.loss(prediction, target, sample.x_t, space)
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
         """Mean loss of a batch, logged as `train_loss`."""

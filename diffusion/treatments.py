@@ -6,14 +6,18 @@ import abc
 from dataclasses import dataclass
 from typing import final
 
+import torch
 from torch import Tensor
 from typing_extensions import override
 
+from diffusion.interpolant import Interpolant, InterpolantSample
+from diffusion.parameterizations import Parameterization
 from quotient import OrbitSpace
+from quotient.orbit_posterior.base import OrbitPosterior
 
 
 class Treatment(abc.ABC):
-    """How prediction and target are compared at x_t."""
+    """What the regression target is at x_t, and how predictions are compared with it."""
 
     @property
     @abc.abstractmethod
@@ -23,6 +27,27 @@ class Treatment(abc.ABC):
     @abc.abstractmethod
     def residual(self, prediction: Tensor, target: Tensor, x_t: Tensor, quotient: OrbitSpace) -> Tensor:
         """The part of prediction - target that is penalised, a tangent vector at ``x_t``."""
+
+    def target(
+        self,
+        prediction: Tensor,
+        sample: InterpolantSample,
+        *,
+        quotient: OrbitSpace,
+        interpolant: Interpolant,
+        parameterization: Parameterization,
+    ) -> Tensor:
+        """The regression target, constant in the network: by default what the parameterization says. A hook.
+
+        Args:
+            prediction: output of the network at x_t.
+            sample: the training pair.
+            quotient: Q.
+            interpolant: the law of the pair.
+            parameterization: what the network predicts.
+        """
+        del prediction, quotient, interpolant
+        return parameterization.target(sample)
 
     def loss(self, prediction: Tensor, target: Tensor, x_t: Tensor, quotient: OrbitSpace) -> Tensor:
         """|residual|^2 per real coordinate (padding excluded), shape ``[...]``: one value for each item."""
@@ -62,3 +87,111 @@ class Quotient(Treatment):
     @override
     def residual(self, prediction: Tensor, target: Tensor, x_t: Tensor, quotient: OrbitSpace) -> Tensor:
         return quotient.horizontal_projection(prediction - target, x_t)
+
+
+@final
+@dataclass(frozen=True)
+class AlignedTarget(Treatment):
+    """|D - A_{x_t}(x1)|^2: the data point is moved along its orbit to be nearest to x_t (GeoDiff) [Xu2022].
+
+    Optimum E[A_{x_t}(x1) | x_t], which is not the denoiser of any process: no sampler reproduces the data.
+    """
+
+    @property
+    @override
+    def exact_sampler(self) -> bool:
+        return False
+
+    @override
+    def target(
+        self,
+        prediction: Tensor,
+        sample: InterpolantSample,
+        *,
+        quotient: OrbitSpace,
+        interpolant: Interpolant,
+        parameterization: Parameterization,
+    ) -> Tensor:
+        with torch.no_grad():
+            moved = quotient.align(sample.x1, sample.x_t).point
+        return parameterization.retarget(sample, moved, interpolant.schedule)
+
+    @override
+    def residual(self, prediction: Tensor, target: Tensor, x_t: Tensor, quotient: OrbitSpace) -> Tensor:
+        return quotient.total_space.to_tangent(prediction - target, x_t)
+
+
+@final
+@dataclass(frozen=True)
+class AlignedPrediction(Treatment):
+    """|D - A_D(x1)|^2: the data point is aligned to the prediction, without gradient (AlphaFold 3) [Abramson2024].
+
+    An optimum is a fixed point D = E[A_D(x1) | x_t], a Procrustes mean in any orientation: no sampler reproduces the
+    data.
+    """
+
+    @property
+    @override
+    def exact_sampler(self) -> bool:
+        return False
+
+    @override
+    def target(
+        self,
+        prediction: Tensor,
+        sample: InterpolantSample,
+        *,
+        quotient: OrbitSpace,
+        interpolant: Interpolant,
+        parameterization: Parameterization,
+    ) -> Tensor:
+        with torch.no_grad():
+            denoiser = parameterization.to_denoiser(prediction, sample.x_t, sample.t, interpolant.schedule)
+            moved = quotient.align(sample.x1, denoiser).point
+        return parameterization.retarget(sample, moved, interpolant.schedule)
+
+    @override
+    def residual(self, prediction: Tensor, target: Tensor, x_t: Tensor, quotient: OrbitSpace) -> Tensor:
+        return quotient.total_space.to_tangent(prediction - target, x_t)
+
+
+@final
+@dataclass(frozen=True)
+class OrbitAveraged(Treatment):
+    """|D - E[g x1 | x_t]|^2, the target averaged over the orbit given x_t [OrbitDiffusion2025].
+
+    Optimum E[x1 | x_t], the same as :class:`Equivariant`; with ``projected`` the residual is projected too, and the
+    optimum is that of :class:`Quotient`.
+
+    Attributes:
+        posterior: E[g x | y] under the tilt exp<y, g x>, for the group that is divided out.
+        projected: whether motions along the orbit are free.
+    """
+
+    posterior: OrbitPosterior
+    projected: bool = False
+
+    @property
+    @override
+    def exact_sampler(self) -> bool:
+        return True
+
+    @override
+    def target(
+        self,
+        prediction: Tensor,
+        sample: InterpolantSample,
+        *,
+        quotient: OrbitSpace,
+        interpolant: Interpolant,
+        parameterization: Parameterization,
+    ) -> Tensor:
+        with torch.no_grad():
+            dual = interpolant.dual(quotient, sample.x_t, sample.t)
+            mean = self.posterior.mean(dual, sample.x1)
+        return parameterization.retarget(sample, mean, interpolant.schedule)
+
+    @override
+    def residual(self, prediction: Tensor, target: Tensor, x_t: Tensor, quotient: OrbitSpace) -> Tensor:
+        project = quotient.horizontal_projection if self.projected else quotient.total_space.to_tangent
+        return project(prediction - target, x_t)

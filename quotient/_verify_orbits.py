@@ -24,6 +24,7 @@ from quotient.curvature import (
 from quotient.descent import nearest_by_descent
 from quotient.group_quotient import GroupQuotient
 from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace
+from quotient.total_space import TotalSpace
 
 Outcome = Evidence | Inapplicable
 
@@ -159,10 +160,6 @@ class _OrbitAttempt:
         return self._route(laws.mean_curvature_from_terms(self.quotient, self.vertical, self.x))
 
     def projector(self) -> Outcome:
-        rank = len(self.space.shape)
-        size = self.space.norm(self.v, self.x)
-        if float((size - array_norm(self.v, rank)).abs().max()) > 1e-9 * float(size.max()):
-            return Inapplicable("the metric is not that of the arrays")
         return self._route(mean_curvature_from_projector(self.quotient, self.x))
 
     def _unimodular(self) -> bool:
@@ -178,8 +175,6 @@ class _OrbitAttempt:
     def trace(self) -> Outcome:
         if not self.invariants or self.action is None:
             return Inapplicable("no invariant function was given")
-        if not self.space.flat:
-            return Inapplicable("the total space is not flat")
         g = self.drawn.elements[0]
         both = []
         for function in self.invariants:
@@ -203,7 +198,7 @@ class _OrbitAttempt:
         return Evidence(residual, self._moved_tolerance(self.action, g, 1), {"g": g, "x": self.x})
 
     def _distance(self, first: Tensor, second: Tensor) -> Tensor:
-        return array_norm(self.space.to_tangent(first - second, second), len(self.space.shape))
+        return self.space.norm(self.space.log(first, second), second)
 
     def _pairs(self) -> tuple[Tensor, Tensor, Tensor]:
         """The pairs of points that are aligned, and the sum of their sizes."""
@@ -211,10 +206,12 @@ class _OrbitAttempt:
         rank = len(self.space.shape)
         return x, y, array_norm(x, rank) + array_norm(y, rank)
 
+    def _distance_is_silent(self) -> Inapplicable | None:
+        known = type(self.space).log is not TotalSpace.log
+        return None if known else Inapplicable("the total space has no logarithm")
+
     def _alignment_is_silent(self) -> Inapplicable | None:
-        if not self.space.flat:
-            return Inapplicable("the total space is not flat")
-        return _NO_ACTION if self.action is None else None
+        return _NO_ACTION if self.action is None else self._distance_is_silent()
 
     def on_orbit(self) -> Outcome:
         silent = self._alignment_is_silent()
@@ -234,8 +231,9 @@ class _OrbitAttempt:
         return Evidence(relative(gap, size), tolerance, {"x": x, "y": y, "aligned": aligned})
 
     def never_farther(self) -> Outcome:
-        if not self.space.flat:
-            return Inapplicable("the total space is not flat")
+        silent = self._distance_is_silent()
+        if silent is not None:
+            return silent
         x, y, size = self._pairs()
         excess = self._distance(self._aligned.point, y) - self._distance(x, y)
         return Evidence(relative(excess.clamp_min(0), size), ROUNDING, {"x": x, "y": y})
@@ -268,8 +266,9 @@ class _OrbitAttempt:
         return Evidence(relative(gap, scale), _ALIGNED[self._aligned.kind], {"g": g, "x": x})
 
     def symmetric(self) -> Outcome:
-        if not self.space.flat:
-            return Inapplicable("the total space is not flat")
+        silent = self._distance_is_silent()
+        if silent is not None:
+            return silent
         if self._aligned.kind is not AlignmentKind.GLOBAL:
             return Inapplicable("alignment is stationary, so the distance is an upper bound")
         x, y, size = self._pairs()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import math
 from collections.abc import Callable
 from functools import reduce
@@ -47,6 +48,10 @@ class AdaptedSpace(TotalSpace):
         self.manifold = manifold
         self._geomstats: Any = manifold
 
+    @override
+    @abc.abstractmethod
+    def __repr__(self) -> str: ...
+
     @property
     @override
     def shape(self) -> tuple[int, ...]:
@@ -78,7 +83,7 @@ class AdaptedSpace(TotalSpace):
         batch = wide[0].shape[: wide[0].ndim - rank]
         with double_precision():
             result = function(*(argument.reshape(-1, *self.shape) for argument in wide))
-        return result.reshape(*batch, *result.shape[1:]).to(dtype)
+        return result.reshape((*batch, *result.shape[1:])).to(dtype)
 
     @override
     def metric(self, first: Tensor, second: Tensor, base_point: Tensor) -> Tensor:

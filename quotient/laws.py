@@ -6,7 +6,6 @@ Every function is pure and batched. Residuals are relative to a natural scale of
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
@@ -131,26 +130,42 @@ def projection_is_equivariant(quotient: OrbitSpace, action: GroupAction, g: Tens
     return relative(space.norm(gap, moved), space.norm(v, x))
 
 
+def _extended_frame(quotient: OrbitSpace, vertical: Vertical, i: int, axis: int) -> Callable[[Tensor], Tensor]:
+    """The field eta_i = sum_a T_ia xi_a with T constant, equal to u_i at the point of the frame."""
+    row = (vertical.frame.coefficients / vertical.units.unsqueeze(-2))[..., i, :]
+
+    def field(moved: Tensor) -> Tensor:
+        rows = quotient.generators(moved).flatten(axis + 1)
+        return torch.einsum("...a,...ap->...p", row.to(moved.dtype), rows).reshape(moved.shape)
+
+    return field
+
+
 def second_fundamental_terms(quotient: OrbitSpace, vertical: Vertical, x: Tensor) -> Tensor:
     """nabla_{u_i} eta_i, eta_i = sum_a T_ia xi_a with T constant, ``[..., m, *point_shape]``; H = P of their sum."""
-    space = quotient.total_space
-    frame, axis = vertical.frame, x.ndim - len(space.shape)
-    weights = frame.coefficients / vertical.units.unsqueeze(-2)
+    space, axis = quotient.total_space, x.ndim - len(quotient.total_space.shape)
     terms = [torch.zeros_like(x)]
-    for i in range(weights.shape[-2]):
-
-        def field(moved: Tensor, row: Tensor = weights[..., i, :]) -> Tensor:
-            rows = quotient.generators(moved).flatten(axis + 1)
-            return torch.einsum("...a,...ap->...p", row.to(moved.dtype), rows).reshape(moved.shape)
-
-        terms.append(space.covariant_derivative(field, frame.vectors.select(axis, i).contiguous(), x))
+    for i in range(vertical.units.shape[-1]):
+        field = _extended_frame(quotient, vertical, i, axis)
+        terms.append(space.covariant_derivative(field, vertical.frame.vectors.select(axis, i).contiguous(), x))
     return torch.stack(terms, axis)
 
 
 def curvature_scale(quotient: OrbitSpace, vertical: Vertical, x: Tensor) -> Tensor:
-    """sum_i |nabla_{u_i} eta_i|, the natural scale of H, which may vanish by cancellation, shape ``[...]``."""
+    """The natural scale of H, which may vanish by cancellation or because orbits are geodesic, shape ``[...]``.
+
+    That is sum_i |nabla_{u_i} eta_i| + |D_{u_i} eta_i| / |u_i|, the second term in the norm of arrays: on a sphere it
+    is one over the radius.
+    """
+    rank = len(quotient.total_space.shape)
+    axis = x.ndim - rank
     terms = second_fundamental_terms(quotient, vertical, x)
-    return inner_at(quotient, x)(terms, terms).clamp_min(0).sqrt().sum(-1)
+    scale = inner_at(quotient, x)(terms, terms).clamp_min(0).sqrt().sum(-1)
+    for i in range(vertical.units.shape[-1]):
+        u = vertical.frame.vectors.select(axis, i).contiguous()
+        change = directional_derivative(_extended_frame(quotient, vertical, i, axis), x, u)[1]
+        scale = scale + relative(array_norm(change, rank), array_norm(u, rank))
+    return scale
 
 
 def mean_curvature_from_terms(quotient: OrbitSpace, vertical: Vertical, x: Tensor) -> Tensor:
@@ -190,31 +205,35 @@ def volume_is_invariant(quotient: OrbitSpace, action: GroupAction, g: Tensor, x:
 
 
 def trace_identity(submersion: RiemannianSubmersion, function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """|tr_V Hess f + <H, grad f>| relative to its terms, for an invariant f on a flat total space.
+    """|tr_V Hess f + <H, grad f>| relative to its terms, for an invariant f.
+
+    tr_V Hess f = sum_j W_j W_j f - (nabla_{W_j} W_j) f with the fields W_j = V e_j of a Parseval frame e_j.
 
     Args:
-        submersion: with flat total space.
+        submersion: pi: M -> Q.
         function: f, batched, ``[..., *point_shape]`` to ``[..., *any]``; the worst component counts.
         x: points.
 
     Returns:
-        Residuals ``[...]``. Cost one second derivative for each real coordinate of a point.
+        Residuals ``[...]``. Cost one second derivative for each vector of the frame.
     """
-    rank = len(submersion.total_space.shape)
-    shape = x.shape[x.ndim - rank :]
-    eye = torch.eye(math.prod(shape), dtype=x.dtype, device=x.device)
-    eye = torch.cat([eye, 1j * eye]) if x.is_complex() else eye
+    space = submersion.total_space
+    frame = space.parseval_frame(x)
+    here = x.expand(frame.shape).contiguous()
 
-    def second(direction: Tensor) -> Tensor:
-        v = submersion.vertical_projection(direction.expand_as(x).contiguous(), x).contiguous()
-        slope = lambda y: directional_derivative(function, y, v)[1]  # noqa: E731
-        return directional_derivative(slope, x, v)[1]
+    def field(y: Tensor) -> Tensor:
+        return submersion.vertical_projection(space.to_tangent(frame, y), y)
 
-    terms = torch.func.vmap(second)(eye.reshape(-1, *shape))
+    along = field(here)
+    twice = directional_derivative(lambda y: directional_derivative(function, y, field(y))[1], here, along)[1]
+    bent = directional_derivative(function, here, space.covariant_derivative(field, along, here))[1]
+    # W_j f vanishes for an invariant f: the scale is what the second derivatives of arrays are made of
+    raw = directional_derivative(function, here, directional_derivative(field, here, along)[1])[1]
     drift = directional_derivative(function, x, submersion.mean_curvature(x).contiguous())[1]
-    batch = x.shape[: x.ndim - rank]
-    gap = (terms.sum(0) + drift).abs().reshape(*batch, -1).amax(-1)
-    return relative(gap, (terms.abs().sum(0) + drift.abs()).reshape(*batch, -1).amax(-1))
+    batch = x.shape[: x.ndim - len(space.shape)]
+    gap = ((twice - bent).sum(0) + drift).abs().reshape(*batch, -1).amax(-1)
+    size = (twice.abs() + bent.abs() + raw.abs()).sum(0) + drift.abs()
+    return relative(gap, size.reshape(*batch, -1).amax(-1))
 
 
 def function_is_invariant(action: GroupAction, function: Callable[[Tensor], Tensor], g: Tensor, x: Tensor) -> Tensor:

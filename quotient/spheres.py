@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from typing import final
 
 import torch
@@ -27,6 +28,10 @@ class UnitSphere(EmbeddedSpace):
 
     def __init__(self, flat: FlatSpace) -> None:
         self._around = flat
+
+    @override
+    @abc.abstractmethod
+    def __repr__(self) -> str: ...
 
     @property
     @override

@@ -65,8 +65,6 @@ def _submersion_trials(
         return Evidence(vertical / scale(curvature), ROUNDING * condition() ** 2, {"x": x})
 
     def projector() -> Outcome:
-        if not submersion.total_space.flat:
-            return Inapplicable("the total space is not flat")
         curvature = submersion.mean_curvature(x)
         gap = norm(curvature - mean_curvature_from_projector(submersion, x), x)
         return Evidence(gap / scale(curvature), ROUNDING * condition() ** 2, {"x": x})
@@ -80,8 +78,6 @@ def _map_trials(submersion: MapSubmersion, trials: Trials, condition: Callable[[
     v = trials.vectors[0]
 
     def trace() -> Outcome:
-        if not submersion.total_space.flat:
-            return Inapplicable("the total space is not flat")
         residual = laws.trace_identity(submersion, submersion.map, x)
         return Evidence(residual, ROUNDING * condition() ** 2, {"x": x})
 

@@ -1,0 +1,143 @@
+"""Ground truth without a network: orbit-invariant mixtures whose denoiser, velocity and score are known exactly."""
+
+from __future__ import annotations
+
+import math
+from typing import final
+
+import torch
+from torch import Tensor
+
+from diffusion.conversions import align_time, velocity_from_denoiser
+from diffusion.errors import DiffusionError, NoClosedScoreError
+from diffusion.interpolant import Interpolant
+from groups import GroupAction
+from quotient import OrbitSpace
+from quotient.orbit_posterior.base import OrbitPosterior
+
+
+@final
+class OrbitMixture:
+    """x1 = g m_k + sigma z with Haar g, template m_k drawn with weight w_k, and z standard normal on the slice.
+
+    With x_t = alpha x0 + beta x1 + gamma eps and a Gaussian prior x_t given (g, k) is normal with mean beta g m_k and
+    variance s^2 = alpha^2 + gamma^2 + beta^2 sigma^2, so
+
+        p_t(x) = (2 pi s^2)^(-d/2) sum_k w_k exp(-(|x|^2 + beta^2 |m_k|^2) / (2 s^2)) Z(beta x / s^2, m_k)
+
+    where Z(y, m) is the integral of exp<y, g m> over the group: its logarithm and its gradient E[g m] are those of the
+    orbit posterior. d is the dimension of the slice.
+
+    Args:
+        quotient: Q = M/G, M flat.
+        action: the compact part of G, acting linearly on the slice (rotations where G has translations too).
+        posterior: log Z and E[g m] for that action.
+        templates: m_k, shape ``[K, *point_shape]``; centred here.
+        jitter: sigma, positive.
+        interpolant: with independent coupling and the isotropic Gaussian prior.
+        weights: w_k, positive, shape ``[K]``; equal by default.
+
+    Raises:
+        NoClosedScoreError: when the interpolant has another coupling or prior.
+        DiffusionError: for an action that is not compact, and for a jitter or weights that are not positive.
+    """
+
+    def __init__(
+        self,
+        quotient: OrbitSpace,
+        action: GroupAction,
+        posterior: OrbitPosterior,
+        templates: Tensor,
+        *,
+        jitter: float,
+        interpolant: Interpolant,
+        weights: Tensor | None = None,
+    ) -> None:
+        if not (interpolant.coupling.independent and interpolant.prior.isotropic):
+            raise NoClosedScoreError(
+                f"the oracle is exact for an independent coupling and the isotropic Gaussian prior, got {interpolant!r}"
+            )
+        weights = torch.ones(len(templates), dtype=torch.float64) if weights is None else weights
+        if not action.group.compact:
+            raise DiffusionError(f"the mixture needs the compact part of the group, got {action.group!r}")
+        if jitter <= 0 or weights.shape != templates.shape[:1] or bool((weights <= 0).any()):
+            raise DiffusionError(f"jitter and the weights of the templates must be positive, got {jitter}, {weights}")
+        self.quotient = quotient
+        self.action = action
+        self.posterior = posterior
+        self.templates = quotient.center(templates)
+        self.jitter = jitter
+        self.interpolant = interpolant
+        self.weights = weights / weights.sum()
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """Draw x1, shape ``[count, *point_shape]``."""
+        chosen = torch.multinomial(self.weights, count, replacement=True, generator=generator)
+        x = self.templates[chosen]
+        turned = self.action.act(self.action.group.random((count,), generator, x), x)
+        noise = torch.randn(turned.shape, generator=generator, dtype=turned.dtype)
+        if turned.is_complex():
+            noise = noise * math.sqrt(2.0)
+        return turned + self.jitter * self.quotient.center(self.quotient.total_space.to_tangent(noise, turned))
+
+    def slice_dimension(self) -> float:
+        """Dimension d of the slice on which densities live: the trace of the linear map ``center``."""
+        space = self.quotient.total_space
+        origin = torch.zeros_like(self.templates[0])
+        frame = space.parseval_frame(origin)
+        return float(space.inner_product(self.quotient.center(frame.contiguous()), frame, origin).sum())
+
+    def _scales(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Values beta and s^2 with the dtype of norms of points."""
+        c = self.interpolant.schedule.coefficients(t)
+        variance = c.alpha**2 + c.gamma**2 + c.beta**2 * self.jitter**2
+        return c.beta.to(like.real.dtype), variance.to(like.real.dtype)
+
+    def _components(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Log weights of the templates given x_t but for a common term, ``[K, ...]``; y and m_k broadcast."""
+        space = self.quotient.total_space
+        beta, variance = self._scales(t, x_t)
+        dual = align_time(beta / variance, x_t) * x_t
+        shape = (len(self.templates), *(1,) * (x_t.ndim - len(space.shape)), *space.shape)
+        templates = self.templates.to(x_t).reshape(shape).expand(len(self.templates), *x_t.shape)
+        sizes = space.inner_product(templates, templates, templates)
+        logs = self.posterior.log_normalizer(dual.expand_as(templates), templates)
+        weights = self.weights.to(sizes).log().reshape(-1, *(1,) * (sizes.ndim - 1))
+        return weights + logs - beta**2 * sizes / (2 * variance), dual, templates
+
+    def log_density(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Log p_t on the slice, with respect to its volume, shape ``[...]``.
+
+        Args:
+            x_t: points of the slice, shape ``[..., *point_shape]``.
+            t: a scalar, or the leading shape of the points.
+        """
+        _, variance = self._scales(t, x_t)
+        size = self.quotient.total_space.inner_product(x_t, x_t, x_t)
+        normalizer = 0.5 * self.slice_dimension() * (2 * math.pi * variance).log()
+        return torch.logsumexp(self._components(x_t, t)[0], 0) - size / (2 * variance) - normalizer
+
+    def score(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Grad log p_t = -x / s^2 + (beta / s^2) sum_k r_k E[g m_k], r_k the posterior weight of template k."""
+        beta, variance = self._scales(t, x_t)
+        logs, dual, templates = self._components(x_t, t)
+        share = torch.softmax(logs, 0)
+        means = self.posterior.mean(dual.expand_as(templates), templates)
+        mixed = (align_time(share, means) * means).sum(0)
+        return align_time(1 / variance, x_t) * (align_time(beta, x_t) * mixed - x_t)
+
+    def denoiser(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """E[x1 | x_t] = (beta sigma^2 x_t + a^2 sum_k r_k E[g m_k]) / s^2 with a^2 = alpha^2 + gamma^2.
+
+        The same as Tweedie's formula on the score, without its division by beta.
+        """
+        beta, variance = self._scales(t, x_t)
+        logs, dual, templates = self._components(x_t, t)
+        means = self.posterior.mean(dual.expand_as(templates), templates)
+        mixed = (align_time(torch.softmax(logs, 0), means) * means).sum(0)
+        noise = variance - beta**2 * self.jitter**2
+        return align_time(beta * self.jitter**2 / variance, x_t) * x_t + align_time(noise / variance, x_t) * mixed
+
+    def velocity(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """E[alpha' x0 + beta' x1 + gamma' eps | x_t], from the denoiser; not at t = 1 exactly."""
+        return velocity_from_denoiser(self.denoiser(x_t, t), x_t, t, self.interpolant.schedule)
