@@ -27,6 +27,8 @@ class GroupAction(GeomstatsGroupAction):
         linear: x -> g x is linear for every g.
         free: no element but the identity fixes a generic point; None claims nothing.
         locally_free: the stabiliser of a generic point is discrete; None claims nothing.
+        effective: no element but the identity fixes every point; None claims nothing.
+        principal_stabilizer_order: number of elements that fix a generic point, where finite; None claims nothing.
         point_ndim: number of axes of one point (only :meth:`generators` reads it).
         reads_mask: ``act`` and the closed forms look at ``mask``, which must then be that of the space.
         mask: True for real points of a padded cloud, or None.
@@ -47,6 +49,8 @@ class GroupAction(GeomstatsGroupAction):
     linear: bool = False
     free: bool | None = None
     locally_free: bool | None = None
+    effective: bool | None = None
+    principal_stabilizer_order: int | None = None
     point_ndim: int = 1
     reads_mask: bool = False
     mask: Tensor | None = None

@@ -9,6 +9,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from groups import _stabilizers as stabilizers
 from groups import laws
 from groups.action import GroupAction
 from groups.claims import Evidence, Inapplicable, LawResult, Report, judge
@@ -61,6 +62,8 @@ class _Attempt:
             ("claim: linear", self.linear),
             ("claim: locally free", self.locally_free),
             ("claim: free", self.free),
+            ("claim: effective", self.effective),
+            ("claim: order of the principal stabiliser", self.stabilizer_order),
         ]
 
     def associative(self) -> Outcome:
@@ -167,50 +170,23 @@ class _Attempt:
     def locally_free(self) -> Outcome:
         if not (self.action.locally_free or self.action.free):
             return Inapplicable("not claimed")
-        x = self.x[self.trials.generic]
-        missing = (self.group.dim - laws.orbit_dimension(self.action, x)).to(torch.float64)
-        return Evidence(missing, ROUNDING, {"x": x}, "dimension of the stabiliser of generic points")
+        return stabilizers.discrete(self.action, self.x[self.trials.generic], tolerance=ROUNDING)
 
     def free(self) -> Outcome:
         if not self.action.free:
             return Inapplicable("not claimed")
-        x = self.x[self.trials.generic]
-        if bool((laws.orbit_dimension(self.action, x) < self.group.dim).any()):
-            return Evidence(torch.ones(()), ROUNDING, {"x": x[0]}, "stabilisers have positive dimension")
-        g, gap = fixing_elements(self.action, x, seed=len(x))
-        distance = laws.element_gap(self.group, g, self.group.identity(x))
-        witness = {"g": g, "x": x.expand(len(g), *x.shape)}
-        found = torch.where(gap <= 1e-10, distance, torch.zeros_like(distance))
-        return Evidence(found, 1e-6, witness, "elements other than e that fix a generic point")
+        return stabilizers.trivial(self.action, self.x[self.trials.generic], tolerance=ROUNDING)
 
+    def effective(self) -> Outcome:
+        if not self.action.effective:
+            return Inapplicable("not claimed")
+        return stabilizers.kernel(self.action, self.x[self.trials.generic], tolerance=ROUNDING)
 
-def fixing_elements(action: GroupAction, x: Tensor, *, seed: int, starts: int = 24) -> tuple[Tensor, Tensor]:
-    """Group elements found by Gauss-Newton steps that fix x, and |g x - x| / |x| for each.
-
-    Args:
-        action: the action.
-        x: points, shape ``[..., *point_shape]``.
-        seed: of the starts.
-        starts: number of starts for each point.
-
-    Returns:
-        Elements ``[starts, ..., *group.shape]`` and gaps ``[starts, ...]``.
-    """
-    group, axes = action.group, action.point_ndim
-    lead = x.shape[: x.ndim - axes]
-    g = group.random((starts, *lead), torch.Generator().manual_seed(seed), x)
-
-    def rows(vectors: Tensor) -> Tensor:
-        flat = vectors.flatten(-axes)
-        return torch.view_as_real(flat).flatten(-2) if flat.is_complex() else flat
-
-    for _ in range(25 if group.dim else 0):
-        moved = action.act(g, x).contiguous()
-        fields = rows(action.infinitesimal(moved).movedim(0, moved.ndim - axes))
-        c = -(torch.linalg.pinv(fields).mT @ rows(moved - x).unsqueeze(-1)).squeeze(-1)
-        length = torch.linalg.vector_norm(c, dim=-1, keepdim=True)
-        g = group.compose(group.exp(c / length.clamp_min(1.0)), g)
-    return g, laws.relative(array_norm(action.act(g, x) - x, axes), array_norm(x, axes))
+    def stabilizer_order(self) -> Outcome:
+        order = self.action.principal_stabilizer_order
+        if order is None:
+            return Inapplicable("not claimed")
+        return stabilizers.order(self.action, self.x[self.trials.generic], order, tolerance=ROUNDING)
 
 
 def action_results(action: GroupAction, space: MetricSpace, trials: Trials, *, seed: int) -> tuple[LawResult, ...]:

@@ -62,6 +62,12 @@ def _damped_step(slope: Tensor, hessian: Tensor, sizes: Tensor, damping: Tensor)
     return -scale * (vectors @ ((vectors.mT @ (scale * slope).unsqueeze(-1)) / lengths)).squeeze(-1)
 
 
+def _shortening(turn: Tensor, sizes: Tensor, value: Tensor) -> Tensor:
+    """Factor that keeps a step along the orbit below twice the distance to the target, which no good step exceeds."""
+    length = turn.shape[-1] ** 0.5 * (sizes * turn**2).sum(-1).sqrt()
+    return torch.where(length > 2 * value.sqrt(), 2 * value.sqrt() / length, torch.ones_like(length))
+
+
 def nearest_by_descent(space: TotalSpace, action: GroupAction, point: Tensor, base_point: Tensor) -> Tensor:
     """A group element that moves ``point`` to a stationary point of the distance to ``base_point``.
 
@@ -94,7 +100,9 @@ def nearest_by_descent(space: TotalSpace, action: GroupAction, point: Tensor, ba
     value = cost(moving)
     damping = torch.full_like(value, 1e-3)
     for _ in range(_STEPS if group.dim else 0):
-        turn = _damped_step(*_slope_and_hessian(space, action, moving, target), damping)
+        slope, hessian, sizes = _slope_and_hessian(space, action, moving, target)
+        turn = _damped_step(slope, hessian, sizes, damping)
+        turn = turn * _shortening(turn, sizes, value).unsqueeze(-1)
         candidate = group.compose(group.exp(turn), elements)
         moved = action.act(candidate, point.unsqueeze(0))
         # a long step of a non-compact group may overflow

@@ -4,11 +4,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from groups import AbstractMatrixGroup, Group, GroupAction, SpecialOrthogonal
+from groups import (
+    AbstractMatrixGroup,
+    CyclicGroup,
+    Group,
+    GroupAction,
+    SpecialOrthogonal,
+    Torus,
+    WeightedCircleAction,
+)
 from groups.check import check_action
 from groups.claims import Verdict
 from groups.laws import MetricSpace
-from quotient import Euclidean
+from quotient import ComplexEuclidean, Euclidean
 
 
 class Matrices2(AbstractMatrixGroup):
@@ -130,3 +138,63 @@ def test_lies_are_refuted_by_the_law_that_names_them(name: str, seed: int) -> No
 def test_the_base_of_these_groups_tells_the_truth() -> None:
     report = check_action(OnVectors(Matrices2()), Euclidean(2))
     assert report.ok, str(report)
+
+
+class CircleOnTwo(GroupAction):
+    """exp(i 2 theta) on both entries: theta = pi acts trivially."""
+
+    linear = True
+    locally_free = True
+
+    def __init__(self, weights: tuple[int, ...], *, effective: bool, order: int) -> None:
+        self._circle = WeightedCircleAction(weights)
+        self.group = self._circle.group
+        self.effective = effective
+        self.principal_stabilizer_order = order
+
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        return self._circle.act(g, x)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    ("weights", "order", "kernel"), [((1, 2), 1, False), ((2, 2), 2, True), ((2, 4), 2, True), ((3, 0), 3, True)]
+)
+def test_kernels_and_principal_stabilizers(weights: tuple[int, ...], order: int, kernel: bool, seed: int) -> None:  # noqa: FBT001
+    space = ComplexEuclidean(2)
+    true = check_action(CircleOnTwo(weights, effective=not kernel, order=order), space, seed=seed)
+    assert not true.refuted, str(true)
+    effective = check_action(CircleOnTwo(weights, effective=True, order=order), space, seed=seed)
+    assert {r.law for r in effective.refuted} == ({"claim: effective"} if kernel else set())
+    if order > 1:
+        free = check_action(CircleOnTwo(weights, effective=not kernel, order=1), space, seed=seed)
+        assert {r.law for r in free.refuted} == {"claim: order of the principal stabiliser"}
+
+
+def test_a_group_with_an_idle_factor_is_not_effective() -> None:
+    class Idle(GroupAction):
+        group = Torus(2)
+        effective = True
+
+        def act(self, g: Tensor, x: Tensor) -> Tensor:
+            turn = g[..., :1] - g[..., 1:]
+            return torch.complex(torch.cos(turn), torch.sin(turn)) * x
+
+    report = check_action(Idle(), ComplexEuclidean(2))
+    assert {r.law for r in report.refuted} == {"claim: effective"}
+
+
+@pytest.mark.parametrize(("order", "refuted"), [(1, True), (2, False), (3, True)])
+def test_order_of_finite_stabilizers_is_exact(order: int, refuted: bool) -> None:  # noqa: FBT001
+    """Z_4 turning the plane by half turns: 0 and 2 fix every point."""
+
+    class HalfTurns(GroupAction):
+        group = CyclicGroup(4)
+        linear = True
+        principal_stabilizer_order = order
+
+        def act(self, g: Tensor, x: Tensor) -> Tensor:
+            return (1.0 - 2.0 * (g % 2)).unsqueeze(-1) * x
+
+    report = check_action(HalfTurns(), Euclidean(2))
+    assert bool(report.refuted) == refuted, str(report)
