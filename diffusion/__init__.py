@@ -7,9 +7,10 @@ from diffusion.conversions import (
     score_from_denoiser,
     velocity_from_denoiser,
 )
+from diffusion.correctors import PredictorCorrectorSampler
 from diffusion.couplings import Coupling, Independent, OrbitAligned
 from diffusion.errors import DiffusionError, NoClosedScoreError, TimeGridError
-from diffusion.grids import power_grid, uniform_grid
+from diffusion.grids import logarithmic_grid, noise_level_grid, power_grid, uniform_grid
 from diffusion.interpolant import Interpolant, InterpolantSample
 from diffusion.likelihood import (
     Divergence,
@@ -54,6 +55,7 @@ __all__ = [
     "OrbitAveraged",
     "OrbitMixture",
     "Parameterization",
+    "PredictorCorrectorSampler",
     "Prior",
     "Quotient",
     "SDESampler",
@@ -68,7 +70,9 @@ __all__ = [
     "denoiser_from_score",
     "denoiser_from_velocity",
     "log_likelihood",
+    "logarithmic_grid",
     "noise_from_denoiser",
+    "noise_level_grid",
     "power_grid",
     "quotient_log_density",
     "score_from_denoiser",
