@@ -19,8 +19,8 @@ from quotient import NoiseSource, OrbitSpace, SmallOrbitRule, UnprojectedNearSma
 class PredictorCorrectorSampler(Sampler):
     """Steps of dx = P v dt, each followed by Langevin steps dx = (P s - H) d tau + sqrt(2) P dw at fixed t [Song2021].
 
-    The Langevin process on Q leaves the law of pi(x_t) as it is, so correctors remove errors of the predictor and do not
-    change what is sampled. H is the mean curvature of the orbits: without it the corrector has another equilibrium.
+    The Langevin process on Q leaves the law of pi(x_t) as it is: correctors remove errors of the predictor and change
+    nothing else. H is the mean curvature of the orbits: without it the corrector has another equilibrium.
     Steps are d tau = ratio * (alpha_t^2 + gamma_t^2); none are taken at the last time, where that vanishes.
 
     Args:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from quotient.brownian import BrownianMotion, IntrinsicBrownianMotion, Path, ProjectedBrownianMotion
+from quotient.bundle_view import FiberBundleView, fiber_bundle
 from quotient.curvature import (
     mean_curvature_from_log_volume,
     mean_curvature_from_projector,
@@ -25,6 +26,17 @@ from quotient.oneill import (
     quotient_sectional_curvature,
     second_fundamental_form,
 )
+from quotient.orbit_posterior import (
+    ExactOrbitPosterior,
+    HaarRule,
+    OrbitEstimate,
+    OrbitPosterior,
+    OrbitPosteriorError,
+    QuadratureOrbitPosterior,
+    SelfNormalizedSampling,
+    SwapMetropolis,
+    TorusOrbitPosterior,
+)
 from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace, Stratum
 from quotient.periodic import PeriodicClouds
 from quotient.point_clouds import PointClouds
@@ -32,6 +44,7 @@ from quotient.score import project_score, quotient_score, total_score
 from quotient.shape_space import ShapeSpace
 from quotient.spaces import ComplexEuclidean, ComplexMatrices, Euclidean, FlatSpace, Matrices
 from quotient.spheres import ComplexHypersphere, Hypersphere, PreShapes, UnitSphere
+from quotient.statistics import FrechetMean, energy_distance, frechet_mean, pairwise_distances, quotient_geodesic
 from quotient.submersion import RiemannianSubmersion
 from quotient.total_space import TotalSpace
 from quotient.verification import verify
@@ -56,12 +69,16 @@ __all__ = [
     "Derivation",
     "EmbeddedSpace",
     "Euclidean",
+    "ExactOrbitPosterior",
+    "FiberBundleView",
     "FiberGeometry",
     "FlatSpace",
+    "FrechetMean",
     "GeneratorNoise",
     "GeometryError",
     "GeomstatsSpace",
     "GroupQuotient",
+    "HaarRule",
     "HermitianMatrices",
     "HyperbolicHalfSpace",
     "Hypersphere",
@@ -70,6 +87,9 @@ __all__ = [
     "MapSubmersion",
     "Matrices",
     "NoiseSource",
+    "OrbitEstimate",
+    "OrbitPosterior",
+    "OrbitPosteriorError",
     "OrbitSpace",
     "Path",
     "PeriodicClouds",
@@ -78,28 +98,37 @@ __all__ = [
     "PreShapes",
     "ProcessGenerator",
     "ProjectedBrownianMotion",
+    "QuadratureOrbitPosterior",
     "RiemannianSubmersion",
     "RotationMatrices",
     "SPDMatrices",
+    "SelfNormalizedSampling",
     "ShapeSpace",
     "SmallOrbitRule",
     "Stiefel",
     "Stratum",
+    "SwapMetropolis",
     "SymbolicAction",
     "SymbolicError",
     "SymmetricMatrices",
+    "TorusOrbitPosterior",
     "TotalSpace",
     "UnitSphere",
     "UnprojectedNearSmallOrbits",
     "derive",
+    "energy_distance",
+    "fiber_bundle",
     "fiber_geometry",
     "fiber_tensor",
+    "frechet_mean",
     "integrability_tensor",
     "lifted_step",
     "mean_curvature_from_log_volume",
     "mean_curvature_from_projector",
     "mean_curvature_from_second_fundamental_form",
+    "pairwise_distances",
     "project_score",
+    "quotient_geodesic",
     "quotient_score",
     "quotient_sectional_curvature",
     "second_fundamental_form",

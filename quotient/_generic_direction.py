@@ -14,13 +14,26 @@ from quotient.total_space import TotalSpace
 _GOLDEN_ANGLE = math.pi * (3.0 - math.sqrt(5.0))
 
 
+def generic_pattern(space: TotalSpace, like: Tensor, count: int) -> Tensor:
+    """Fixed arrays ``[count, *point_shape]`` in general position, entries of size about one, dtype and device of like.
+
+    Phases grow quadratically: with phases that grow linearly, rows would be linear functions of two of them.
+    """
+    index = torch.arange(count * math.prod(space.shape), dtype=torch.float64, device=like.device)
+    angle = 1.0 + _GOLDEN_ANGLE * index * index
+    pattern = torch.polar(torch.ones_like(angle), angle) if like.is_complex() else math.sqrt(2.0) * torch.cos(angle)
+    return pattern.reshape(count, *space.shape)
+
+
+def reach(space: TotalSpace, point: Tensor) -> Tensor:
+    """Size of the largest coordinate of a point, shape ``[...]``; held constant under differentiation."""
+    return point.detach().abs().amax(tuple(range(-len(space.shape), 0)))
+
+
 def rounding_direction(space: TotalSpace, point: Tensor) -> Tensor:
     """A fixed direction without symmetry, every coordinate of the size of the largest coordinate of the point."""
-    count = math.prod(space.shape)
-    angle = 1.0 + _GOLDEN_ANGLE * torch.arange(count, dtype=torch.float64, device=point.device)
-    pattern = torch.polar(torch.ones_like(angle), angle) if point.is_complex() else math.sqrt(2.0) * torch.cos(angle)
-    reach = point.detach().abs().amax(tuple(range(-len(space.shape), 0)), keepdim=True)
-    return space.to_tangent(reach * pattern.reshape(space.shape), point)
+    size = reach(space, point).reshape(point.shape[: point.ndim - len(space.shape)] + (1,) * len(space.shape))
+    return space.to_tangent(size * generic_pattern(space, point, 1)[0], point)
 
 
 def rounding_noise(space: TotalSpace, fields: Callable[[Tensor], Tensor], point: Tensor) -> tuple[Tensor, Tensor]:

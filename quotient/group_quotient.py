@@ -10,8 +10,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from groups import GroupAction
-from quotient._frame import Frame, InnerProduct, dot, log_pseudo_volume, orthonormal_frame, project
-from quotient._generic_direction import rounding_noise
+from quotient._certificate import certainly
+from quotient._frame import Frame, log_pseudo_volume, orthonormal_frame
+from quotient._orbit_tangent import Generators, OrbitTangent
+from quotient._products import ArrayProduct, gram_matrix, overlaps
 from quotient.descent import implicit_step, nearest_by_descent
 from quotient.errors import ClaimError
 from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace
@@ -37,8 +39,13 @@ class GroupQuotient(OrbitSpace):
         H   = -1/2 P grad_y |_x tr(K^+(x) K(y)) = -1/2 P grad_y |_x sum_i |sum_a T_ia xi_a(y)|^2
 
     where K^+ is held fixed in y and stays differentiable in x. Valid with stabilisers and for groups that are not
-    unimodular. Formed in float64 and returned in the dtype of the arguments; batched, no loop over points. Cost of a
-    projection O(group dim^2 * point size), of H one more differentiation.
+    unimodular. Formed in float64 and returned in the dtype of the arguments; batched, no loop over points.
+
+    Isometries of a flat space are affine. Where they move every row of a point by one affine map, as motions of clouds
+    do, P and H are read off the moments of the point, O(rows) for each item, if the generators are independent beyond
+    doubt there; everywhere else off an orthonormal frame, O(group dim^2 * point size) for P and one more
+    differentiation for H. The route is chosen for each item by itself, and the routes differ by rounding alone. What
+    is learnt of the action is kept, unless a gradient passes through it: an action is not to be changed in place.
 
     Args:
         total_space: M.
@@ -62,6 +69,7 @@ class GroupQuotient(OrbitSpace):
             )
         self._space = total_space
         self.action = action
+        self._generators = Generators(total_space, action)
 
     def __repr__(self) -> str:
         return f"GroupQuotient({self._space!r}, {type(self.action).__name__}())"
@@ -82,14 +90,6 @@ class GroupQuotient(OrbitSpace):
         """The largest orbit dimension met at sixteen random points of M."""
         return self._principal_orbit_dimension
 
-    def _fields(self, point: Tensor) -> Tensor:
-        fields = self._space.to_tangent(self.action.infinitesimal(point), point)
-        return fields.movedim(0, point.ndim - len(self._space.shape))
-
-    def _inner_at(self, point: Tensor) -> InnerProduct:
-        lifted = point.unsqueeze(-len(self._space.shape) - 1)
-        return lambda first, second: self._space.metric(first, second, lifted)
-
     def _prepare(self, base_point: Tensor) -> Tensor:
         """The point in double precision, without padding, with the batch shape of the space."""
         self._space.check_point(base_point)
@@ -97,42 +97,34 @@ class GroupQuotient(OrbitSpace):
         batch = torch.broadcast_shapes(base_point.shape[: base_point.ndim - rank], self._space.batch_shape)
         return upcast(self._space.keep(base_point.expand(*batch, *self._space.shape)))
 
-    def _frame(self, base_point: Tensor) -> tuple[Tensor, Tensor, Frame]:
-        """The point in double precision, its generators and their frame."""
-        point = self._prepare(base_point)
-        fields, noise = rounding_noise(self._space, self._fields, point)
-        return point, fields, orthonormal_frame(fields, self._inner_at(point), noise, resolution(base_point))
+    def _tangent(self, base_point: Tensor) -> OrbitTangent:
+        return self._generators.at(self._prepare(base_point), resolution(base_point))
 
     def vertical_frame(self, base_point: Tensor) -> Frame:
         """Orthonormal frame of the tangent space of the orbit, in double precision."""
-        return self._frame(base_point)[2]
+        return self._tangent(base_point).frame()[0]
 
     @override
     def vertical_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
         self._space.check_point(tangent_vec)
-        point, _, frame = self._frame(base_point)
-        tangent = self._space.to_tangent(upcast(tangent_vec), point)
-        return project(frame, tangent, self._inner_at(point)).to(torch.result_type(tangent_vec, base_point))
+        tangent = self._tangent(base_point)
+        vertical = tangent.project(self._space.to_tangent(upcast(tangent_vec), tangent.point))
+        return vertical.to(torch.result_type(tangent_vec, base_point))
 
     @override
     def generators(self, base_point: Tensor) -> Tensor:
-        return self._fields(self._prepare(base_point)).to(base_point.dtype)
+        return self._generators(self._prepare(base_point)).to(base_point.dtype)
 
     @override
     def gram(self, base_point: Tensor) -> Tensor:
         point = self._prepare(base_point)
-        fields = self._fields(point)
-        axis = fields.ndim - len(self._space.shape)
-        products = self._space.metric(
-            fields.unsqueeze(axis),
-            fields.unsqueeze(axis - 1),
-            point[(..., None, None, *[slice(None)] * len(self._space.shape))],
-        )
+        inner = self._generators.inner_at(point)
+        products = gram_matrix(self._generators(point), inner, len(self._space.shape))
         return products.to(base_point.real.dtype if base_point.is_complex() else base_point.dtype)
 
     @override
     def orbit_dimension(self, base_point: Tensor) -> Tensor:
-        return self._frame(base_point)[2].rank
+        return self.vertical_frame(base_point).rank
 
     @override
     def log_orbit_volume(self, base_point: Tensor) -> Tensor:
@@ -141,24 +133,27 @@ class GroupQuotient(OrbitSpace):
         The stabiliser's volume is measured relative to an Ad-invariant form (:attr:`groups.Group.stabilizer_form`), so
         the result is constant along orbits of unimodular groups also where 0.5 log pdet K alone is not.
         """
-        point, fields, frame = self._frame(base_point)
-        volume = log_pseudo_volume(frame, fields, self._inner_at(point)) + self._log_stabilizer_density(
-            frame, fields, point
-        )
+        tangent = self._tangent(base_point)
+        frame, fields = tangent.frame()
+        inner, rank = self._generators.inner_at(tangent.point), len(self._space.shape)
+        volume = log_pseudo_volume(frame, fields, inner)
+        if not certainly(frame.kept):
+            moved = torch.stack([overlaps(frame.vectors, xi, inner, rank) for xi in fields.unbind(-rank - 1)], -1)
+            volume = volume + self._log_stabilizer_density(frame, moved)
         return volume.to(base_point.real.dtype if base_point.is_complex() else base_point.dtype)
 
-    def _log_stabilizer_density(self, frame: Frame, fields: Tensor, point: Tensor) -> Tensor:
-        """0.5 log det of the Ad-invariant form on an orthonormal basis of the stabiliser's Lie algebra."""
-        if not frame.kept.shape[-1]:
-            return frame.log_residuals.sum(-1)
-        axis = fields.ndim - len(self._space.shape)
-        inner = self._inner_at(point.unsqueeze(-len(self._space.shape) - 1))
-        moved = inner(frame.vectors.unsqueeze(axis), fields.unsqueeze(axis - 1))
+    def _log_stabilizer_density(self, frame: Frame, moved: Tensor) -> Tensor:
+        """0.5 log det of the Ad-invariant form on an orthonormal basis of the stabiliser's Lie algebra.
+
+        Args:
+            frame: of the tangent space of the orbit.
+            moved: <u_i, xi_a>, shape ``[..., m, m]``.
+        """
         ones = torch.ones_like(moved[..., 0])
-        rows = orthonormal_frame(moved, dot, ones, 0.0).vectors
+        rows = orthonormal_frame(moved, ArrayProduct(1), ones, 0.0).vectors
         identity = torch.eye(rows.shape[-1], dtype=rows.dtype, device=rows.device)
         missing = torch.where(frame.kept.all(-1)[..., None, None], 0.0, identity - rows.mT @ rows)
-        fixed = orthonormal_frame(missing, dot, ones, resolution(rows))
+        fixed = orthonormal_frame(missing, ArrayProduct(1), ones, resolution(rows))
         form = self.action.group.stabilizer_form.to(rows.device)
         matrix = fixed.vectors @ form @ fixed.vectors.mT + torch.diag_embed((~fixed.kept).to(form.dtype))
         # a stabiliser that is not compact (padding only) is measured where the form does not vanish
@@ -169,19 +164,7 @@ class GroupQuotient(OrbitSpace):
 
     @override
     def mean_curvature(self, base_point: Tensor) -> Tensor:
-        point, _, frame = self._frame(base_point)
-        axis = point.ndim - len(self._space.shape)
-        weights = frame.coefficients
-
-        def spread(moved: Tensor) -> Tensor:
-            combined = torch.einsum(
-                "...ia,...ap->...ip", weights.to(moved.dtype), self._fields(moved).flatten(axis + 1)
-            ).reshape(frame.vectors.shape)
-            return self._inner_at(moved)(frame.vectors, 2 * combined - frame.vectors).sum()
-
-        gradient = self._space.gradient(torch.func.grad(spread)(point), point)
-        horizontal = gradient - project(frame, gradient, self._inner_at(point))
-        return (-0.5 * horizontal).to(base_point.dtype)
+        return self._tangent(base_point).mean_curvature().to(base_point.dtype)
 
     @override
     def center(self, point: Tensor) -> Tensor:
@@ -194,13 +177,11 @@ class GroupQuotient(OrbitSpace):
         First derivatives are those of the aligned point, by the implicit function theorem; there are no second ones.
 
         Raises:
-            ClaimError: when M is not flat.
+            GeometryError: when M has no logarithm.
         """
-        if not self._space.flat:
-            raise ClaimError(f"align measures distances in a flat total space, got {self._space!r}")
         moving, target = torch.broadcast_tensors(self._prepare(point), self._prepare(base_point))
         with torch.no_grad():
-            element = self.action.nearest_element(moving, target)
+            element = self.action.nearest_element(moving, target) if self._space.chordal else None
             kind = AlignmentKind.STATIONARY if element is None else AlignmentKind.GLOBAL
             element = nearest_by_descent(self._space, self.action, moving, target) if element is None else element
         aligned = implicit_step(self._space, self.action, self.action.act(element, moving), target)

@@ -18,6 +18,9 @@ from quotient.errors import ClaimError
 from quotient.submersion import RiemannianSubmersion, resolution, upcast
 from quotient.total_space import TotalSpace
 
+#: Rounding errors of a computed gradient, in units of the largest gradient beside it: a dozen operations.
+_ROUNDINGS = 16.0
+
 
 @final
 class MapSubmersion(RiemannianSubmersion):
@@ -66,11 +69,18 @@ class MapSubmersion(RiemannianSubmersion):
         return lambda first, second: self._space.metric(first, second, lifted)
 
     def horizontal_frame(self, base_point: Tensor) -> Frame:
-        """Orthonormal frame of the horizontal space, in double precision."""
+        """Orthonormal frame of the horizontal space, in double precision.
+
+        A component of pi counts where its gradient stands above what rounding of the point and of the computation of
+        pi can produce: of components that depend on others, or are constant, only that is left.
+        """
         self._space.check_point(base_point)
-        point = upcast(base_point)
+        point, eps = upcast(base_point), resolution(base_point)
         rows, noise = rounding_noise(self._space, self._gradients, point)
-        return orthonormal_frame(rows, self._inner_at(point), noise, resolution(base_point))
+        inner = self._inner_at(point)
+        largest = inner(rows, rows).detach().clamp_min(0).amax(-1, keepdim=True).sqrt()
+        computed = _ROUNDINGS * torch.finfo(torch.float64).eps / eps * largest
+        return orthonormal_frame(rows, inner, torch.maximum(noise, computed), eps)
 
     @override
     def vertical_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:

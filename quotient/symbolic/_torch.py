@@ -25,6 +25,8 @@ _NAMES = {
     "E": float(sp.E),
 }
 
+_DIGITS = 20
+
 
 @final
 @dataclass(frozen=True)
@@ -64,6 +66,12 @@ class ProcessFunctions:
     intrinsic_drift: TensorFunction
 
 
+def _with_numbers(entry: sp.Expr) -> sp.Basic:
+    """Functions of constants as numbers: torch's functions take tensors only."""
+    constant = entry.atoms(sp.Function)
+    return entry.xreplace({value: value.evalf(_DIGITS) for value in constant if not value.free_symbols})
+
+
 def compile_tensor(
     symbols: Sequence[sp.Symbol], entries: Callable[[], Iterable[sp.Expr]], shape: tuple[int, ...]
 ) -> TensorFunction:
@@ -72,7 +80,7 @@ def compile_tensor(
 
     @cache
     def function() -> Callable[..., list[Tensor | float]]:
-        return sp.lambdify(list(symbols), list(entries()), modules=[_NAMES], cse=True)
+        return sp.lambdify(list(symbols), [_with_numbers(entry) for entry in entries()], modules=[_NAMES], cse=True)
 
     def evaluate(point: Tensor) -> Tensor:
         if point.shape[-1:] != (count,) or not point.is_floating_point():

@@ -190,3 +190,77 @@ def three_particles_in_space() -> SymbolicAction:
         },
         section=(rho_1 * cosine, -rho_2 * sine, 0, rho_1 * sine, rho_2 * cosine, 0),
     )
+
+
+def rotations_modulo_an_axis() -> SymbolicAction:
+    """SO(3) modulo right rotations about e_3, metric tr(u^T v), g = R_3(alpha) R_2(theta) R_3(gamma).
+
+    The quotient is the sphere of radius sqrt(2) of the directions g e_3.
+    """
+    alpha, gamma, turn, phi = sp.symbols("alpha gamma t phi", real=True)
+    beta, theta = sp.symbols("beta theta", positive=True)
+    cosine = sp.cos(beta)
+    return SymbolicAction(
+        (alpha, beta, gamma),
+        (turn,),
+        (alpha, beta, gamma + turn),
+        metric=2 * sp.Matrix([[1, 0, cosine], [0, 1, 0], [cosine, 0, 1]]),
+        invariants={theta: beta, phi: alpha},
+        section=(phi, theta, 0),
+    )
+
+
+def low_rank_factors() -> SymbolicAction:
+    """3 x 2 matrices y modulo right SO(2): the eigenvalues of y y^T, the process of Wishart and Bru."""
+    y = sp.Matrix(3, 2, sp.symbols("y_1:7", real=True))
+    theta = sp.Symbol("theta", real=True)
+    upper, lower = sp.symbols("lambda_1 lambda_2", positive=True)
+    rotation = sp.Matrix([[sp.cos(theta), -sp.sin(theta)], [sp.sin(theta), sp.cos(theta)]])
+    gram = y.T * y
+    gap = sp.sqrt((gram[0, 0] - gram[1, 1]) ** 2 + 4 * gram[0, 1] ** 2)
+    return SymbolicAction(
+        tuple(y),
+        (theta,),
+        tuple(y * rotation.T),
+        invariants={upper: (gram.trace() + gap) / 2, lower: (gram.trace() - gap) / 2},
+        section=(sp.sqrt(upper), 0, 0, sp.sqrt(lower), 0, 0),
+    )
+
+
+def correlations() -> SymbolicAction:
+    """Positive definite 2 x 2 matrices d c d modulo diagonal congruence, d = exp(diag(u, v)), c of correlation rho.
+
+    The metric is the affine-invariant one, tr((x^-1 dx)^2).
+    """
+    u, v, rho, q = sp.symbols("u v rho q", real=True)
+    s, t = sp.symbols("s t", real=True)
+    c = sp.Matrix([[1, rho], [rho, 1]])
+    units = [sp.diag(1, 0), sp.diag(0, 1)]
+    changes = [unit * c + c * unit for unit in units] + [c.diff(rho)]
+    return SymbolicAction(
+        (u, v, rho),
+        (s, t),
+        (u + s, v + t, rho),
+        metric=sp.Matrix(3, 3, lambda i, j: sp.cancel((c.inv() * changes[i] * c.inv() * changes[j]).trace())),
+        invariants={q: rho},
+        section=(0, 0, q),
+    )
+
+
+def rotation_classes() -> SymbolicAction:
+    """SO(3), metric of unit angles, modulo conjugation: the angle, whose orbits have the volume (1 - cos theta).
+
+    Coordinates are those of Rodrigues, tan(theta / 2) times the axis, which conjugation rotates.
+    """
+    space = space_rotations()
+    b = sp.Matrix(space.coordinates)
+    square = b.dot(b)
+    theta = sp.Symbol("theta", positive=True)
+    return SymbolicAction(
+        space.coordinates,
+        space.parameters,
+        space.image,
+        metric=4 * ((1 + square) * sp.eye(3) - b * b.T) / (1 + square) ** 2,
+        invariants={theta: 2 * sp.atan(sp.sqrt(square))},
+        section=(0, 0, sp.tan(theta / 2)),
+    )

@@ -229,12 +229,6 @@ def test_maps_that_are_not_onto_are_no_submersions() -> None:
             MapSubmersion(Euclidean(2), base, image).check_riemannian(x)
 
 
-def test_projected_motion_needs_a_quotient_by_a_group() -> None:
-    radius = MapSubmersion(Euclidean(2), Euclidean(1), lambda x: (x * x).sum(-1, keepdim=True).sqrt())
-    with pytest.raises(ClaimError, match="quotients by groups"):
-        ProjectedBrownianMotion(radius)
-
-
 def test_brownian_motion_modulo_translations_needs_no_slice() -> None:
     quotient = GroupQuotient(Euclidean(3), VectorShift(3))
     noise = GeneratorNoise(torch.Generator().manual_seed(0))
