@@ -24,9 +24,11 @@ from quotient import (
     GroupQuotient,
     MapSubmersion,
     Matrices,
+    OrbitSpace,
     PointClouds,
     RiemannianSubmersion,
     ShapeSpace,
+    laws,
 )
 from quotient.strategies import group_elements, points, tangent_vectors
 from quotient.verification import verify
@@ -123,7 +125,10 @@ def test_strategies_serve_any_quotient(name: str, data: st.DataObject) -> None:
     v = data.draw(tangent_vectors(space, x))
     once = quotient.horizontal_projection(v, x)
     gap = space.norm(quotient.horizontal_projection(once, x) - once, x)
-    assert (gap <= 1e-13 * space.norm(v, x)).all()
+    # rounding moves the orbit's tangent space by the condition number of the point
+    assert isinstance(quotient, OrbitSpace)
+    condition = laws.vertical_space(quotient, x).condition
+    assert (gap <= 1e-13 * condition * space.norm(v, x)).all()
 
 
 @RANDOM
