@@ -104,6 +104,13 @@ class GroupAction(GeomstatsGroupAction):
             )
         return x
 
+    def difference(self, first: Tensor, second: Tensor) -> Tensor:
+        """The array ``first - second`` of points close to each other, by which laws compare them.
+
+        A documented hook: actions on periodic coordinates take the nearest image.
+        """
+        return first - second
+
     def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor | None:
         """The g minimising |g point - base_point| in the norm of arrays, or None where no closed form is known.
 

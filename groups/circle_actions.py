@@ -74,3 +74,7 @@ class PeriodicTranslationAction(GroupAction):
     @override
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         return torch.remainder(x + g.unsqueeze(-2) / (2 * math.pi), 1.0)
+
+    @override
+    def difference(self, first: Tensor, second: Tensor) -> Tensor:
+        return torch.remainder(first - second + 0.5, 1.0) - 0.5

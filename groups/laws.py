@@ -97,13 +97,15 @@ def compatibility(action: GroupAction, g: Tensor, h: Tensor, x: Tensor) -> Tenso
     outer = action.act(g, inner)
     size = array_norm(x, axes) * (1 + array_norm(g, len(group.shape)) * array_norm(h, len(group.shape)))
     scale = size + array_norm(inner, axes) + array_norm(outer, axes)
-    return relative(array_norm(action.act(group.compose(g, h), x) - outer, axes), scale)
+    return relative(array_norm(action.difference(action.act(group.compose(g, h), x), outer), axes), scale)
 
 
 def identity_acts_trivially(action: GroupAction, x: Tensor) -> Tensor:
     """|e x - x| / |x|."""
     axes = action.point_ndim
-    return relative(array_norm(action.act(action.group.identity(x), x) - x, axes), array_norm(x, axes))
+    return relative(
+        array_norm(action.difference(action.act(action.group.identity(x), x), x), axes), array_norm(x, axes)
+    )
 
 
 def inverse_undoes(action: GroupAction, g: Tensor, x: Tensor) -> Tensor:
@@ -111,7 +113,7 @@ def inverse_undoes(action: GroupAction, g: Tensor, x: Tensor) -> Tensor:
     axes, group = action.point_ndim, action.group
     moved, back = action.act(g, x), group.inverse(g)
     size = array_norm(x, axes) * (1 + array_norm(g, len(group.shape)) * array_norm(back, len(group.shape)))
-    return relative(array_norm(action.act(back, moved) - x, axes), size + array_norm(moved, axes))
+    return relative(array_norm(action.difference(action.act(back, moved), x), axes), size + array_norm(moved, axes))
 
 
 def isometry(action: GroupAction, space: MetricSpace, g: Tensor, x: Tensor, v: Tensor, w: Tensor) -> Tensor:
@@ -151,7 +153,7 @@ def generators_are_derivatives(action: GroupAction, x: Tensor) -> Tensor:
         elements = group.exp(torch.diag(step / sizes))
         return action.act(elements.reshape(group.dim, *lead, *group.shape), x)
 
-    measured = _derivative(path) * sizes.reshape(-1, *(1,) * x.ndim)
+    measured = _derivative(path, action.difference) * sizes.reshape(-1, *(1,) * x.ndim)
     scale = array_norm(x, axes) * sizes.reshape(-1, *lead) + array_norm(fields, axes)
     return relative(array_norm(fields - measured, axes), scale).amax(0)
 

@@ -158,20 +158,20 @@ def test_samplers_recover_the_target(name: str, seed: int) -> None:
     """Two-sample Kolmogorov-Smirnov tests on the size, for the ODE and the SDE."""
     oracle = mixture(name)
     expected = sizes(oracle, oracle.sample(20_000, torch.Generator().manual_seed(100 + seed)))
-    ode = draw(oracle, ODESampler(power_grid(30, 1.5), method=Heun()), COUNT, seed)
+    ode = draw(oracle, ODESampler(power_grid(24, 1.5), method=Heun()), COUNT, seed)
     assert p_value(sizes(oracle, ode), expected) > THRESHOLD
-    sde = draw(oracle, SDESampler(power_grid(80, 1.5), oracle.interpolant), COUNT, seed)
+    sde = draw(oracle, SDESampler(power_grid(60, 1.5), oracle.interpolant), COUNT, seed)
     assert p_value(sizes(oracle, sde), expected) > THRESHOLD
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("name", ["R2/SO(2)", "R3/SO(3)", "R4x3/SE(3)"])
 def test_wrong_curvature_drift_misses_the_target(name: str, seed: int) -> None:
     """The same statistic refutes the drift dropped, and with its sign flipped."""
     oracle = mixture(name)
     expected = sizes(oracle, oracle.sample(20_000, torch.Generator().manual_seed(100 + seed)))
-    grid = power_grid(60, 1.5)
+    grid = power_grid(40, 1.5)
     for factor in (0.0, -1.0):
         wrong = SDESampler(grid, oracle.interpolant, curvature_drift=factor)
         assert p_value(sizes(oracle, draw(oracle, wrong, COUNT, seed)), expected) < THRESHOLD

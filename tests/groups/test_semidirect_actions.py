@@ -43,6 +43,8 @@ class RigidMotions(GroupAction):
     point_ndim = 2
     free = True
     locally_free = True
+    effective = True
+    principal_stabilizer_order = 1
 
     def __init__(self, n: int) -> None:
         turns = SpecialOrthogonal(n)
