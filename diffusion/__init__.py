@@ -25,7 +25,15 @@ from diffusion.parameterizations import Denoiser, Parameterization, Velocity
 from diffusion.priors import GaussianPrior, HarmonicPrior, Prior, UniformSpherePrior
 from diffusion.samplers import Euler, Heun, ODEMethod, ODESampler, SamplerResult, SDESampler, VelocityField
 from diffusion.schedules import Coefficients, CosineSchedule, LinearSchedule, Schedule, VarianceExplodingSchedule
-from diffusion.treatments import AlignedPrediction, AlignedTarget, Equivariant, OrbitAveraged, Quotient, Treatment
+from diffusion.treatments import (
+    AlignedPrediction,
+    AlignedTarget,
+    Equivariant,
+    OrbitAveraged,
+    Quotient,
+    Setting,
+    Treatment,
+)
 
 __all__ = [
     "AlignedPrediction",
@@ -61,6 +69,7 @@ __all__ = [
     "SDESampler",
     "SamplerResult",
     "Schedule",
+    "Setting",
     "TimeGridError",
     "Treatment",
     "UniformSpherePrior",

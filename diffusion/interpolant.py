@@ -8,7 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from diffusion.conversions import score_from_denoiser
+from diffusion.conversions import align_time, score_from_denoiser
 from diffusion.couplings import Coupling, Independent
 from diffusion.errors import DiffusionError
 from diffusion.priors import GaussianPrior, Prior
@@ -69,7 +69,7 @@ class Interpolant:
         """
         c = self.schedule.coefficients(t)
         weight = c.beta / (c.alpha**2 + c.gamma**2)
-        return weight.reshape(weight.shape + (1,) * (x_t.ndim - weight.ndim)) * self.prior.precision(quotient, x_t)
+        return align_time(weight, x_t) * self.prior.precision(quotient, x_t)
 
     def score(self, denoiser: Tensor, x_t: Tensor, t: Tensor, quotient: OrbitSpace) -> Tensor:
         """Score of p_t: -L (x_t - beta D) / a^2, with the precision L of the prior."""
@@ -95,7 +95,7 @@ class Interpolant:
             return self._geodesic(quotient.total_space, x0, data, t)
         real = data.real.dtype if data.is_complex() else data.dtype
         c = self.schedule.coefficients(t.to(torch.promote_types(real, torch.float32)))
-        expand = [value.reshape(value.shape + (1,) * (data.ndim - value.ndim)) for value in vars(c).values()]
+        expand = [align_time(value, data) for value in vars(c).values()]
         alpha, beta, gamma, d_alpha, d_beta, d_gamma = expand
         bridged = bool((c.gamma != 0).any())
         eps = GaussianPrior().sample(quotient, data, noise) if bridged else torch.zeros_like(data)
@@ -115,9 +115,7 @@ class Interpolant:
         beta, d_beta = directional_derivative(self.schedule.beta, t, torch.ones_like(t))
         if bool((self.schedule.gamma_squared(t) != 0).any()):
             raise DiffusionError(f"bridge noise has no meaning on the curved {space!r}: use LinearSchedule()")
-        beta, d_beta = (
-            value.reshape(value.shape + (1,) * (x1.ndim - value.ndim)).to(x1.real.dtype) for value in (beta, d_beta)
-        )
+        beta, d_beta = (align_time(value, x1).to(x1.real.dtype) for value in (beta, d_beta))
         chord = space.log(x1, x0)
         x_t, velocity = directional_derivative(lambda s: space.exp(s * chord, x0), beta, d_beta)
         return InterpolantSample(x0=x0, x1=x1, noise=torch.zeros_like(x1), t=t, x_t=x_t, velocity=velocity)

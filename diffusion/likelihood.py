@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import abc
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import final
 
@@ -14,16 +16,24 @@ from diffusion.errors import DiffusionError
 from diffusion.grids import check_grid
 from diffusion.samplers import Heun, ODEMethod, VelocityField
 from groups import GroupAction
-from groups.autodiff import directional_derivative
-from quotient import NoiseSource, OrbitSpace
+from quotient import NoiseSource, OrbitSpace, TotalSpace
+
+#: div F at points and a time, shape ``[...]``.
+Rate = Callable[[Tensor, Tensor], Tensor]
 
 
 class Divergence(abc.ABC):
     """How div F = sum_j <nabla_{e_j} F, e_j> is found for a vector field F of M."""
 
     @abc.abstractmethod
-    def __call__(self, quotient: OrbitSpace, field: VelocityField, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """The field at x, and its divergence ``[...]``."""
+    def along(self, space: TotalSpace, field: VelocityField, x: Tensor) -> Rate:
+        """The divergence of ``field`` as a function of points and time, for one path from ``x``."""
+
+
+def _trace(space: TotalSpace, field: VelocityField, vectors: Tensor, x: Tensor, t: Tensor) -> Tensor:
+    """<nabla_v F, v> for ``vectors [..., *point_shape]`` that broadcast against x."""
+    here = x.expand(vectors.shape).contiguous()
+    return space.inner_product(space.covariant_derivative(lambda y: field(y, t), vectors, here), vectors, here)
 
 
 @final
@@ -32,37 +42,25 @@ class ExactDivergence(Divergence):
     """The trace over a Parseval frame of M: as many derivatives of the field as M has coordinates, in one batch."""
 
     @override
-    def __call__(self, quotient: OrbitSpace, field: VelocityField, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        space = quotient.total_space
-        frame = space.parseval_frame(x).contiguous()
-        here = x.expand(frame.shape).contiguous()
-        change = space.covariant_derivative(lambda y: field(y, t), frame, here)
-        return field(x, t), space.inner_product(change, frame, here).sum(0)
+    def along(self, space: TotalSpace, field: VelocityField, x: Tensor) -> Rate:
+        return lambda y, t: _trace(space, field, space.parseval_frame(y).contiguous(), y, t).sum(0)
 
 
 @final
+@dataclass(frozen=True)
 class Hutchinson(Divergence):
-    """The unbiased estimate <nabla_z F, z> with white noise z, one derivative a call [Hutchinson1990].
+    """The unbiased estimate <nabla_z F, z> with white noise z, one derivative a time [Hutchinson1990].
 
-    Args:
-        noise: source of z; the same z is used all along a path, so that the integrand is smooth in time.
+    Attributes:
+        noise: source of z, called once for a path: the integrand is then smooth in time.
     """
 
-    def __init__(self, noise: NoiseSource) -> None:
-        self._noise = noise
-        self._normal: Tensor | None = None
+    noise: NoiseSource
 
     @override
-    def __call__(self, quotient: OrbitSpace, field: VelocityField, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        space = quotient.total_space
-        if self._normal is None or self._normal.shape != x.shape:
-            self._normal = self._noise.normal(x)
-        z = space.white_noise(self._normal, x)
-        if not space.flat:
-            change = space.covariant_derivative(lambda y: field(y, t), z, x)
-            return field(x, t), space.inner_product(change, z, x)
-        value, change = directional_derivative(lambda y: field(y, t), x, z)
-        return value, space.inner_product(change, z, x)
+    def along(self, space: TotalSpace, field: VelocityField, x: Tensor) -> Rate:
+        normal = self.noise.normal(x)
+        return lambda y, t: _trace(space, field, space.white_noise(normal, y), y, t)
 
 
 @final
@@ -119,31 +117,25 @@ def log_likelihood(
         return quotient.horizontal_projection(velocity(y, t), y)
 
     x = quotient.center(x)
-    _, rate = find(quotient, field, x, ts[0])
+    space = quotient.total_space
+    divergence_at = find.along(space, field, x)
+    rate = divergence_at(x, ts[0])
     total, count = torch.zeros_like(rate), 1
     for k in range(len(ts) - 1):
         h = ts[k + 1] - ts[k]
-        x = integrate.step(field, x, ts[k], h, last=False, space=quotient.total_space)
-        _, after = find(quotient, field, x, ts[k + 1])
+        x = integrate.step(field, x, ts[k], h, last=False, space=space)
+        after = divergence_at(x, ts[k + 1])
         total = total + 0.5 * h * (rate + after)
         rate, count = after, count + 1
     start = _standard_normal(quotient, x) if prior_log_density is None else prior_log_density(x, ts[-1])
     return LogLikelihood(log_density=start + total, x0=x, evaluations=count)
 
 
-def slice_dimension(quotient: OrbitSpace, like: Tensor) -> Tensor:
-    """Dimension of the slice on which densities live: the trace of the linear map ``center`` of a flat M."""
-    space = quotient.total_space
-    origin = torch.zeros_like(like)
-    frame = space.parseval_frame(origin).contiguous()
-    return space.inner_product(quotient.center(frame), frame, origin).sum(0)
-
-
 def _standard_normal(quotient: OrbitSpace, x: Tensor) -> Tensor:
     if not quotient.total_space.flat:
         raise DiffusionError(f"no normal distribution on {quotient.total_space!r}: pass prior_log_density")
     size = quotient.total_space.inner_product(x, x, x)
-    return -0.5 * size - 0.5 * slice_dimension(quotient, x) * torch.log(x.real.new_tensor(2 * torch.pi))
+    return -0.5 * size - 0.5 * quotient.slice_dimension(x) * math.log(2 * math.pi)
 
 
 def quotient_log_density(
@@ -171,5 +163,5 @@ def quotient_log_density(
         )
     if bool((quotient.orbit_dimension(x) != action.group.dim).any()):
         raise DiffusionError("some points have stabilisers of positive dimension, where vol(G) is not a factor")
-    volume = action.group.log_haar_volume - float(torch.log(torch.tensor(float(stabilizer_order))))
+    volume = action.group.log_haar_volume - math.log(stabilizer_order)
     return log_density + quotient.log_orbit_volume(x) + volume

@@ -69,6 +69,7 @@ class OrbitMixture:
         self.jitter = jitter
         self.interpolant = interpolant
         self.weights = weights / weights.sum()
+        self._dimension = float(quotient.slice_dimension(self.templates[0]))
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Draw x1, shape ``[count, *point_shape]``."""
@@ -79,13 +80,6 @@ class OrbitMixture:
         if turned.is_complex():
             noise = noise * math.sqrt(2.0)
         return turned + self.jitter * self.quotient.center(self.quotient.total_space.to_tangent(noise, turned))
-
-    def slice_dimension(self) -> float:
-        """Dimension d of the slice on which densities live: the trace of the linear map ``center``."""
-        space = self.quotient.total_space
-        origin = torch.zeros_like(self.templates[0])
-        frame = space.parseval_frame(origin)
-        return float(space.inner_product(self.quotient.center(frame.contiguous()), frame, origin).sum())
 
     def _scales(self, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
         """Values beta and s^2 with the dtype of norms of points."""
@@ -114,17 +108,19 @@ class OrbitMixture:
         """
         _, variance = self._scales(t, x_t)
         size = self.quotient.total_space.inner_product(x_t, x_t, x_t)
-        normalizer = 0.5 * self.slice_dimension() * (2 * math.pi * variance).log()
+        normalizer = 0.5 * self._dimension * (2 * math.pi * variance).log()
         return torch.logsumexp(self._components(x_t, t)[0], 0) - size / (2 * variance) - normalizer
+
+    def _orbit_mean(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """sum_k r_k E[g m_k], r_k the posterior weight of template k, shape ``[..., *point_shape]``."""
+        logs, dual, templates = self._components(x_t, t)
+        means = self.posterior.mean(dual.expand_as(templates), templates)
+        return (align_time(torch.softmax(logs, 0), means) * means).sum(0)
 
     def score(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Grad log p_t = -x / s^2 + (beta / s^2) sum_k r_k E[g m_k], r_k the posterior weight of template k."""
         beta, variance = self._scales(t, x_t)
-        logs, dual, templates = self._components(x_t, t)
-        share = torch.softmax(logs, 0)
-        means = self.posterior.mean(dual.expand_as(templates), templates)
-        mixed = (align_time(share, means) * means).sum(0)
-        return align_time(1 / variance, x_t) * (align_time(beta, x_t) * mixed - x_t)
+        return align_time(1 / variance, x_t) * (align_time(beta, x_t) * self._orbit_mean(x_t, t) - x_t)
 
     def denoiser(self, x_t: Tensor, t: Tensor) -> Tensor:
         """E[x1 | x_t] = (beta sigma^2 x_t + a^2 sum_k r_k E[g m_k]) / s^2 with a^2 = alpha^2 + gamma^2.
@@ -132,11 +128,8 @@ class OrbitMixture:
         The same as Tweedie's formula on the score, without its division by beta.
         """
         beta, variance = self._scales(t, x_t)
-        logs, dual, templates = self._components(x_t, t)
-        means = self.posterior.mean(dual.expand_as(templates), templates)
-        mixed = (align_time(torch.softmax(logs, 0), means) * means).sum(0)
-        noise = variance - beta**2 * self.jitter**2
-        return align_time(beta * self.jitter**2 / variance, x_t) * x_t + align_time(noise / variance, x_t) * mixed
+        kept = align_time(beta * self.jitter**2 / variance, x_t)
+        return kept * x_t + align_time(1 - beta**2 * self.jitter**2 / variance, x_t) * self._orbit_mean(x_t, t)
 
     def velocity(self, x_t: Tensor, t: Tensor) -> Tensor:
         """E[alpha' x0 + beta' x1 + gamma' eps | x_t], from the denoiser; not at t = 1 exactly."""

@@ -201,9 +201,8 @@ class SDESampler(Sampler):
             raise ValueError(f"noise_scale must not be negative, got {noise_scale}")
         self.grid = check_grid(grid)
         self.interpolant = interpolant
-        self.schedule = interpolant.schedule
         self.noise_scale = noise_scale
-        self.eta = prior_amplitude(self.schedule) if eta is None else eta
+        self.eta = prior_amplitude(interpolant.schedule) if eta is None else eta
         self.rule = UnprojectedNearSmallOrbits() if rule is None else rule
         self.curvature_drift = curvature_drift
 
@@ -223,7 +222,7 @@ class SDESampler(Sampler):
             if last:
                 return quotient.total_space.exp(h * quotient.horizontal_projection(v, x), x)
             eta = self.eta(t)
-            denoiser = denoiser_from_velocity(v, x, t, self.schedule)
+            denoiser = denoiser_from_velocity(v, x, t, self.interpolant.schedule)
             score = self.interpolant.score(denoiser, x, t, quotient)
             moved = lifted_step(
                 quotient,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from diffusion.parameterizations import Parameterization, Velocity
+from diffusion.treatments import Setting
 from quotient.noise import CounterNoise
 
 if TYPE_CHECKING:
@@ -181,13 +182,8 @@ class QuotientTrainingModule(LightningModule):
         space = self._quotient(batch.condition)
         sample = self._interpolant.sample(space, batch.points, batch.t, CounterNoise(batch.seeds))
         prediction = self.network(sample.x_t, sample.t, batch.condition)
-        target = self._treatment.target(
-            prediction,
-            sample,
-            quotient=space,
-            interpolant=self._interpolant,
-            parameterization=self._parameterization,
-        )
+        setting = Setting(space, self._interpolant, self._parameterization)
+        target = self._treatment.target(prediction, sample, setting)
         return self._treatment.loss(prediction, target, sample.x_t, space)
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:

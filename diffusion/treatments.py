@@ -16,6 +16,22 @@ from quotient import OrbitSpace
 from quotient.orbit_posterior.base import OrbitPosterior
 
 
+@final
+@dataclass(frozen=True)
+class Setting:
+    """What a training pair was drawn for.
+
+    Attributes:
+        quotient: Q.
+        interpolant: the law of the pair.
+        parameterization: what the network predicts.
+    """
+
+    quotient: OrbitSpace
+    interpolant: Interpolant
+    parameterization: Parameterization
+
+
 class Treatment(abc.ABC):
     """What the regression target is at x_t, and how predictions are compared with it."""
 
@@ -24,36 +40,41 @@ class Treatment(abc.ABC):
     def exact_sampler(self) -> bool:
         """Claim: the optimum drives a sampler whose law on Q is the target's."""
 
-    @abc.abstractmethod
-    def residual(self, prediction: Tensor, target: Tensor, x_t: Tensor, quotient: OrbitSpace) -> Tensor:
-        """The part of prediction - target that is penalised, a tangent vector at ``x_t``."""
-
-    def target(
-        self,
-        prediction: Tensor,
-        sample: InterpolantSample,
-        *,
-        quotient: OrbitSpace,
-        interpolant: Interpolant,
-        parameterization: Parameterization,
-    ) -> Tensor:
+    def target(self, prediction: Tensor, sample: InterpolantSample, setting: Setting) -> Tensor:
         """The regression target, constant in the network: by default what the parameterization says. A hook.
 
         Args:
             prediction: output of the network at x_t.
             sample: the training pair.
-            quotient: Q.
-            interpolant: the law of the pair.
-            parameterization: what the network predicts.
+            setting: what it was drawn for.
         """
-        del prediction, quotient, interpolant
-        return parameterization.target(sample)
+        del prediction
+        return setting.parameterization.target(sample)
+
+    def residual(self, prediction: Tensor, target: Tensor, x_t: Tensor, quotient: OrbitSpace) -> Tensor:
+        """The part of prediction - target that is penalised, a tangent vector at ``x_t``: by default all. A hook."""
+        return quotient.total_space.to_tangent(prediction - target, x_t)
 
     def loss(self, prediction: Tensor, target: Tensor, x_t: Tensor, quotient: OrbitSpace) -> Tensor:
         """|residual|^2 per real coordinate (padding excluded), shape ``[...]``: one value for each item."""
         residual = self.residual(prediction, target, x_t, quotient)
         space = quotient.total_space
         return space.inner_product(residual, residual, x_t) / space.degrees_of_freedom(x_t).clamp_min(1)
+
+
+class MovedTarget(Treatment):
+    """A treatment that puts another point in the place of x1: one of its orbit, or a mean over it."""
+
+    @abc.abstractmethod
+    def data_point(self, prediction: Tensor, sample: InterpolantSample, setting: Setting) -> Tensor:
+        """The point that takes the place of x1."""
+
+    @final
+    @override
+    def target(self, prediction: Tensor, sample: InterpolantSample, setting: Setting) -> Tensor:
+        with torch.no_grad():
+            moved = self.data_point(prediction, sample, setting)
+        return setting.parameterization.retarget(sample, moved, setting.interpolant.schedule)
 
 
 @final
@@ -65,10 +86,6 @@ class Equivariant(Treatment):
     @override
     def exact_sampler(self) -> bool:
         return True
-
-    @override
-    def residual(self, prediction: Tensor, target: Tensor, x_t: Tensor, quotient: OrbitSpace) -> Tensor:
-        return quotient.total_space.to_tangent(prediction - target, x_t)
 
 
 @final
@@ -91,7 +108,7 @@ class Quotient(Treatment):
 
 @final
 @dataclass(frozen=True)
-class AlignedTarget(Treatment):
+class AlignedTarget(MovedTarget):
     """|D - A_{x_t}(x1)|^2: the data point is moved along its orbit to be nearest to x_t (GeoDiff) [Xu2022].
 
     Optimum E[A_{x_t}(x1) | x_t], which is not the denoiser of any process: no sampler reproduces the data.
@@ -103,27 +120,13 @@ class AlignedTarget(Treatment):
         return False
 
     @override
-    def target(
-        self,
-        prediction: Tensor,
-        sample: InterpolantSample,
-        *,
-        quotient: OrbitSpace,
-        interpolant: Interpolant,
-        parameterization: Parameterization,
-    ) -> Tensor:
-        with torch.no_grad():
-            moved = quotient.align(sample.x1, sample.x_t).point
-        return parameterization.retarget(sample, moved, interpolant.schedule)
-
-    @override
-    def residual(self, prediction: Tensor, target: Tensor, x_t: Tensor, quotient: OrbitSpace) -> Tensor:
-        return quotient.total_space.to_tangent(prediction - target, x_t)
+    def data_point(self, prediction: Tensor, sample: InterpolantSample, setting: Setting) -> Tensor:
+        return setting.quotient.align(sample.x1, sample.x_t).point
 
 
 @final
 @dataclass(frozen=True)
-class AlignedPrediction(Treatment):
+class AlignedPrediction(MovedTarget):
     """|D - A_D(x1)|^2: the data point is aligned to the prediction, without gradient (AlphaFold 3) [Abramson2024].
 
     An optimum is a fixed point D = E[A_D(x1) | x_t], a Procrustes mean in any orientation: no sampler reproduces the
@@ -136,29 +139,16 @@ class AlignedPrediction(Treatment):
         return False
 
     @override
-    def target(
-        self,
-        prediction: Tensor,
-        sample: InterpolantSample,
-        *,
-        quotient: OrbitSpace,
-        interpolant: Interpolant,
-        parameterization: Parameterization,
-    ) -> Tensor:
-        with torch.no_grad():
-            denoiser = parameterization.to_denoiser(prediction, sample.x_t, sample.t, interpolant.schedule)
-            moved = quotient.align(sample.x1, denoiser).point
-        return parameterization.retarget(sample, moved, interpolant.schedule)
-
-    @override
-    def residual(self, prediction: Tensor, target: Tensor, x_t: Tensor, quotient: OrbitSpace) -> Tensor:
-        return quotient.total_space.to_tangent(prediction - target, x_t)
+    def data_point(self, prediction: Tensor, sample: InterpolantSample, setting: Setting) -> Tensor:
+        schedule = setting.interpolant.schedule
+        denoiser = setting.parameterization.to_denoiser(prediction, sample.x_t, sample.t, schedule)
+        return setting.quotient.align(sample.x1, denoiser).point
 
 
 @final
 @dataclass(frozen=True)
-class OrbitAveraged(Treatment):
-    """|D - E[g x1 | x_t]|^2, the target averaged over the orbit given x_t [OrbitDiffusion2025].
+class OrbitAveraged(MovedTarget):
+    """|D - E[g x1 | x_t]|^2, the target averaged over the orbit given x_t [Tong2025].
 
     Optimum E[x1 | x_t], the same as :class:`Equivariant`; with ``projected`` the residual is projected too, and the
     optimum is that of :class:`Quotient`.
@@ -177,21 +167,11 @@ class OrbitAveraged(Treatment):
         return True
 
     @override
-    def target(
-        self,
-        prediction: Tensor,
-        sample: InterpolantSample,
-        *,
-        quotient: OrbitSpace,
-        interpolant: Interpolant,
-        parameterization: Parameterization,
-    ) -> Tensor:
-        with torch.no_grad():
-            dual = interpolant.dual(quotient, sample.x_t, sample.t)
-            mean = self.posterior.mean(dual, sample.x1)
-        return parameterization.retarget(sample, mean, interpolant.schedule)
+    def data_point(self, prediction: Tensor, sample: InterpolantSample, setting: Setting) -> Tensor:
+        dual = setting.interpolant.dual(setting.quotient, sample.x_t, sample.t)
+        return self.posterior.mean(dual, sample.x1)
 
     @override
     def residual(self, prediction: Tensor, target: Tensor, x_t: Tensor, quotient: OrbitSpace) -> Tensor:
-        project = quotient.horizontal_projection if self.projected else quotient.total_space.to_tangent
-        return project(prediction - target, x_t)
+        treatment = Quotient() if self.projected else Equivariant()
+        return treatment.residual(prediction, target, x_t, quotient)

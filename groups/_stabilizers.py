@@ -32,7 +32,7 @@ def fixing_elements(action: GroupAction, x: Tensor, *, seed: int, starts: int = 
     group, axes = action.group, action.point_ndim
     if isinstance(group, FiniteGroup) and group.order <= 5040:
         g = group.elements(x).reshape(-1, *(1,) * (x.ndim - axes), *group.shape)
-        return g, laws.relative(array_norm(action.act(g, x) - x, axes), array_norm(x, axes))
+        return g, laws.relative(array_norm(action.difference(action.act(g, x), x), axes), array_norm(x, axes))
     lead = x.shape[: x.ndim - axes]
     g = group.random((starts, *lead), torch.Generator().manual_seed(seed), x)
 
@@ -43,10 +43,10 @@ def fixing_elements(action: GroupAction, x: Tensor, *, seed: int, starts: int = 
     for _ in range(25 if group.dim else 0):
         moved = action.act(g, x).contiguous()
         fields = rows(action.infinitesimal(moved).movedim(0, moved.ndim - axes))
-        c = -(torch.linalg.pinv(fields).mT @ rows(moved - x).unsqueeze(-1)).squeeze(-1)
+        c = -(torch.linalg.pinv(fields).mT @ rows(action.difference(moved, x)).unsqueeze(-1)).squeeze(-1)
         length = torch.linalg.vector_norm(c, dim=-1, keepdim=True)
         g = group.compose(group.exp(c / length.clamp_min(1.0)), g)
-    return g, laws.relative(array_norm(action.act(g, x) - x, axes), array_norm(x, axes))
+    return g, laws.relative(array_norm(action.difference(action.act(g, x), x), axes), array_norm(x, axes))
 
 
 def discrete(action: GroupAction, x: Tensor, *, tolerance: float) -> Evidence:
@@ -78,12 +78,14 @@ def kernel(action: GroupAction, x: Tensor, *, tolerance: float) -> Evidence:
             return Evidence(
                 torch.ones(()), tolerance, {"coordinates": vectors[:, 0]}, "a one-parameter subgroup acts trivially"
             )
-    first = x[0]
-    while first.ndim > axes:
-        first = first[0]
+    first = x[(0,) * (x.ndim - axes)]
     g, gap = fixing_elements(action, first, seed=len(x))
     wide = g.reshape(len(g), *(1,) * (x.ndim - axes), *group.shape)
-    moved = laws.relative(array_norm(action.act(wide, x) - x, axes), array_norm(x, axes)).flatten(1).amax(1)
+    moved = (
+        laws.relative(array_norm(action.difference(action.act(wide, x), x), axes), array_norm(x, axes))
+        .flatten(1)
+        .amax(1)
+    )
     distance = laws.element_gap(group, g, group.identity(x))
     found = torch.where((gap <= _FIXED) & (moved <= _FIXED), distance, torch.zeros_like(distance))
     return Evidence(found, _DISTINCT, {"g": g}, "elements other than e that fix every point")
@@ -97,9 +99,7 @@ def order(action: GroupAction, x: Tensor, claimed: int, *, tolerance: float) -> 
     group, axes = action.group, action.point_ndim
     if bool((laws.orbit_dimension(action, x) < group.dim).any()):
         return Evidence(torch.ones(()), tolerance, {"x": x[0]}, "stabilisers have positive dimension")
-    first = x[0]
-    while first.ndim > axes:
-        first = first[0]
+    first = x[(0,) * (x.ndim - axes)]
     g, gap = fixing_elements(action, first, seed=len(x), starts=16 * max(claimed, 4))
     g = torch.cat([group.identity(x).unsqueeze(0).to(g), g[gap <= _FIXED]])
     apart = laws.element_gap(group, g.unsqueeze(0).expand(len(g), *g.shape), g.unsqueeze(1)) > _DISTINCT

@@ -25,12 +25,6 @@ if TYPE_CHECKING:
 _SAME_FIBER = 1e-6
 
 
-def flat_real(array: Tensor, rank: int) -> Tensor:
-    """The last ``rank`` axes as one axis of real numbers, real and imaginary parts where they are complex."""
-    flat = array.flatten(-rank) if rank else array.unsqueeze(-1)
-    return torch.view_as_real(flat).flatten(-2) if flat.is_complex() else flat
-
-
 def fiber_dimension(quotient: RiemannianSubmersion, points: Tensor) -> int:
     """Dimension of a generic fibre, the largest trace of the vertical projection at the points ``[n, ...]``."""
     space = quotient.total_space

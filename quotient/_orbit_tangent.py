@@ -14,8 +14,7 @@ from quotient._certificate import certainly
 from quotient._frame import Frame, orthonormal_frame, project
 from quotient._generic_direction import reach, rounding_noise
 from quotient._moments import Moments, moments_at
-from quotient._products import ArrayProduct, InnerProduct, combine
-from quotient.embedded import EmbeddedSpace
+from quotient._products import combine, inner_at
 from quotient.total_space import TotalSpace
 
 #: Largest condition numbers at which moments are used, so that P P = P holds to 1e-13 and H is right to 1e-12. Moments
@@ -42,14 +41,6 @@ class Generators:
         """xi_a(x) from the action itself, shape ``[..., m, *point_shape]``."""
         fields = self.space.to_tangent(self.action.infinitesimal(point), point)
         return fields.movedim(0, point.ndim - len(self.space.shape))
-
-    def inner_at(self, point: Tensor) -> InnerProduct:
-        """The metric at a point, for vectors stacked along an axis before those of the point."""
-        rank = len(self.space.shape)
-        if type(self.space).metric is EmbeddedSpace.metric:
-            return ArrayProduct(rank)
-        lifted = point.unsqueeze(-rank - 1)
-        return lambda first, second: self.space.metric(first, second, lifted)
 
     def at(self, point: Tensor, eps: float) -> OrbitTangent:
         """The tangent spaces of the orbits through points in double precision, known to the relative precision eps."""
@@ -91,11 +82,11 @@ class OrbitTangent:
             values, noise = rounding_noise(self.generators.space, self.generators, self.point)
         else:
             values, noise = self._fields(self.point), self._noise(self.known)
-        return orthonormal_frame(values, self.generators.inner_at(self.point), noise, self.eps), values
+        return orthonormal_frame(values, inner_at(self.generators.space, self.point), noise, self.eps), values
 
     def project(self, vector: Tensor) -> Tensor:
         """Orthogonal projection of ``vector [..., *point_shape]`` on the tangent space of the orbit."""
-        inner = self.generators.inner_at(self.point)
+        inner = inner_at(self.generators.space, self.point)
         moments = self._moments(_PROJECTION_LIMIT)
         if moments is None:
             return project(self.frame()[0], vector, inner)
@@ -131,8 +122,8 @@ class OrbitTangent:
         dual = combine(frame.coefficients.mT, frame.vectors, len(space.shape))
 
         def spread(moved: Tensor) -> Tensor:
-            inner = self.generators.inner_at(moved)
+            inner = inner_at(space, moved)
             return 2 * inner(dual, fields(moved)).sum() - inner(frame.vectors, frame.vectors).sum()
 
         gradient = space.gradient(torch.func.grad(spread)(self.point), self.point)
-        return -0.5 * (gradient - project(frame, gradient, self.generators.inner_at(self.point)))
+        return -0.5 * (gradient - project(frame, gradient, inner_at(self.generators.space, self.point)))

@@ -9,6 +9,9 @@ from typing import final
 import torch
 from torch import Tensor
 
+from quotient.embedded import EmbeddedSpace
+from quotient.total_space import TotalSpace
+
 InnerProduct = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -26,6 +29,15 @@ class ArrayProduct:
     def __call__(self, first: Tensor, second: Tensor) -> Tensor:
         product = (first.conj() * second).real if first.is_complex() or second.is_complex() else first * second
         return product.sum(tuple(range(-self.point_axes, 0)))
+
+
+def inner_at(space: TotalSpace, point: Tensor) -> InnerProduct:
+    """The metric of M at a point, for vectors stacked along an axis before those of the point."""
+    rank = len(space.shape)
+    if type(space).metric is EmbeddedSpace.metric:
+        return ArrayProduct(rank)
+    lifted = point.unsqueeze(-rank - 1)
+    return lambda first, second: space.metric(first, second, lifted)
 
 
 def real_rows(array: Tensor, point_axes: int) -> Tensor:

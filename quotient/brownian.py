@@ -86,11 +86,12 @@ def _refuse_varying_drift(submersion: MapSubmersion) -> None:
     generator = torch.Generator().manual_seed(0)
     x = space.random_point((_TRIED_POINTS,), generator)
     v = space.white_noise(torch.randn(x.shape, generator=generator, dtype=x.dtype), x)
-    worst = float(projected_drift_varies(submersion, x, v).median())
-    if not worst <= _LARGEST_VARIATION:
+    # the median: close to focal points, where H grows without bound, differences say nothing
+    typical = float(projected_drift_varies(submersion, x, v).median())
+    if not typical <= _LARGEST_VARIATION:
         raise ClaimError(
-            f"d pi(H) varies along the fibres of {submersion!r} (by {worst:.2g} of its size), so the image of Brownian "
-            "motion is not a Markov process: use IntrinsicBrownianMotion, or a quotient by a group"
+            f"d pi(H) varies along the fibres of {submersion!r} (by {typical:.2g} of its size), so the image of "
+            "Brownian motion is not a Markov process: use IntrinsicBrownianMotion, or a quotient by a group"
         )
 
 

@@ -14,8 +14,9 @@ from typing_extensions import override
 
 from groups import GroupAction, directional_derivative
 from groups._geomstats import FiberBundle, GeomstatsGroupAction
-from quotient._bundle_base import BaseView, check_fibers, fiber_dimension, flat_real
+from quotient._bundle_base import BaseView, check_fibers, fiber_dimension
 from quotient._geomstats_views import ATOL, SpaceView, close, tensor_derivative, together
+from quotient._products import real_rows
 from quotient.errors import GeometryError
 from quotient.group_quotient import GroupQuotient
 from quotient.map_submersion import MapSubmersion
@@ -228,8 +229,8 @@ class FiberBundleView(FiberBundle):
         frame = self.quotient.total_space.parseval_frame(fiber_point)
         images = directional_derivative(submersion, fiber_point, frame)[1]
         rank = self.base.point_ndim
-        columns = flat_real(images, rank).movedim(0, -1)
-        target = flat_real(tangent_vec.to(images.dtype), rank).unsqueeze(-1)
+        columns = real_rows(images, rank).movedim(0, -1)
+        target = real_rows(tangent_vec.to(images.dtype), rank).unsqueeze(-1)
         weights = (torch.linalg.pinv(columns) @ target).squeeze(-1).movedim(-1, 0)
         weights = weights.reshape(weights.shape + (1,) * self.total_space.point_ndim)
         horizontal = self.quotient.horizontal_projection(frame, fiber_point.expand_as(frame))

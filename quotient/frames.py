@@ -11,6 +11,7 @@ from typing_extensions import override
 from groups import SpecialOrthogonal
 from quotient.embedded import EmbeddedSpace
 from quotient.errors import PointShapeError
+from quotient.shaped import ShapedSpace
 
 
 def _skew(matrix: Tensor) -> Tensor:
@@ -36,7 +37,7 @@ class _OrthonormalColumns(EmbeddedSpace):
 
 
 @final
-class Stiefel(_OrthonormalColumns):
+class Stiefel(ShapedSpace, _OrthonormalColumns):
     """Orthonormal k-frames of R^n as matrices ``[..., n, k]``, x^T x = 1, with the metric tr(u^T v) [Edelman1998].
 
     Geodesics, with a = x^T v and s = v^T v:
@@ -56,26 +57,18 @@ class Stiefel(_OrthonormalColumns):
     def __init__(self, n: int, k: int) -> None:
         if not 1 <= k <= n:
             raise PointShapeError(f"a Stiefel manifold needs 1 <= k <= n, got n = {n}, k = {k}")
-        self._shape = (n, k)
-
-    def __repr__(self) -> str:
-        return f"Stiefel({self._shape[0]}, {self._shape[1]})"
-
-    @property
-    @override
-    def shape(self) -> tuple[int, ...]:
-        return self._shape
+        super().__init__(n, k)
 
     @property
     @override
     def dim(self) -> int:
-        n, k = self._shape
+        n, k = self.shape
         return n * k - k * (k + 1) // 2
 
     @override
     def exp(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
         x, v = torch.broadcast_tensors(base_point, tangent_vec)
-        k = self._shape[1]
+        k = self.shape[1]
         turn, square = _skew(x.mT @ v), v.mT @ v
         eye = torch.eye(k, dtype=x.dtype, device=x.device).expand_as(turn)
         block = torch.cat([torch.cat([turn, -square], -1), torch.cat([eye, turn], -1)], -2)

@@ -13,7 +13,7 @@ from groups import GroupAction
 from quotient._certificate import certainly
 from quotient._frame import Frame, log_pseudo_volume, orthonormal_frame
 from quotient._orbit_tangent import Generators, OrbitTangent
-from quotient._products import ArrayProduct, gram_matrix, overlaps
+from quotient._products import ArrayProduct, gram_matrix, inner_at, overlaps
 from quotient.descent import implicit_step, nearest_by_descent
 from quotient.errors import ClaimError
 from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace
@@ -118,7 +118,7 @@ class GroupQuotient(OrbitSpace):
     @override
     def gram(self, base_point: Tensor) -> Tensor:
         point = self._prepare(base_point)
-        inner = self._generators.inner_at(point)
+        inner = inner_at(self._space, point)
         products = gram_matrix(self._generators(point), inner, len(self._space.shape))
         return products.to(base_point.real.dtype if base_point.is_complex() else base_point.dtype)
 
@@ -135,7 +135,7 @@ class GroupQuotient(OrbitSpace):
         """
         tangent = self._tangent(base_point)
         frame, fields = tangent.frame()
-        inner, rank = self._generators.inner_at(tangent.point), len(self._space.shape)
+        inner, rank = inner_at(self._space, tangent.point), len(self._space.shape)
         volume = log_pseudo_volume(frame, fields, inner)
         if not certainly(frame.kept):
             moved = torch.stack([overlaps(frame.vectors, xi, inner, rank) for xi in fields.unbind(-rank - 1)], -1)

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from groups import GroupAction, directional_derivative
 from groups.laws import array_norm, push_forward, relative
-from quotient._frame import Frame, InnerProduct, orthonormal_frame, project
+from quotient._frame import Frame, orthonormal_frame, project
 from quotient._generic_direction import rounding_noise
+from quotient._products import inner_at
 from quotient.map_submersion import MapSubmersion
 from quotient.orbit_space import OrbitSpace
 from quotient.submersion import RiemannianSubmersion
@@ -38,17 +39,10 @@ class Vertical:
     condition: Tensor
 
 
-def inner_at(submersion: RiemannianSubmersion, point: Tensor) -> InnerProduct:
-    """The metric at a point, for vectors stacked along an axis before those of the point."""
-    space = submersion.total_space
-    lifted = point.unsqueeze(-len(space.shape) - 1)
-    return lambda first, second: space.metric(first, second, lifted)
-
-
 def vertical_space(quotient: OrbitSpace, x: Tensor) -> Vertical:
     """Orthonormal frame and condition number of the span of the generators, for double precision points."""
     space = quotient.total_space
-    inner = inner_at(quotient, x)
+    inner = inner_at(quotient.total_space, x)
     fields, noise = rounding_noise(space, quotient.generators, x)
     units = torch.maximum(noise, inner(fields, fields).clamp_min(0).sqrt())
     units = torch.where(units > 0, units, torch.ones_like(units))
@@ -90,7 +84,7 @@ def generators_are_vertical(quotient: OrbitSpace, vertical: Vertical, x: Tensor)
         [quotient.horizontal_projection(xi, x) for xi in fields.unbind(-len(quotient.total_space.shape) - 1)],
         -len(quotient.total_space.shape) - 1,
     )
-    inner = inner_at(quotient, x)
+    inner = inner_at(quotient.total_space, x)
     return (inner(killed, killed).clamp_min(0).sqrt() / vertical.units).amax(-1)
 
 
@@ -98,13 +92,13 @@ def vertical_is_spanned(quotient: OrbitSpace, vertical: Vertical, x: Tensor, v: 
     """|V v - its projection on the span of the generators| / |v|: P removes nothing but orbit directions."""
     norm = quotient.total_space.norm
     part = quotient.vertical_projection(v, x)
-    return relative(norm(part - project(vertical.frame, part, inner_at(quotient, x)), x), norm(v, x))
+    return relative(norm(part - project(vertical.frame, part, inner_at(quotient.total_space, x)), x), norm(v, x))
 
 
 def gram_is_of_generators(quotient: OrbitSpace, x: Tensor) -> Tensor:
     """Largest |K_ab - <xi_a, xi_b>| / max |K|."""
     fields = quotient.generators(x)
-    inner = inner_at(quotient, x)
+    inner = inner_at(quotient.total_space, x)
     axis = -len(quotient.total_space.shape) - 1
     rows = [inner(fields, xi.unsqueeze(axis)) for xi in fields.unbind(axis)]
     if not rows:
@@ -118,7 +112,7 @@ def generators_follow_action(quotient: OrbitSpace, action: GroupAction, vertical
     gap = quotient.generators(x) - action.generators(x)
     if not vertical.units.shape[-1]:
         return torch.zeros_like(vertical.condition)
-    return (inner_at(quotient, x)(gap, gap).clamp_min(0).sqrt() / vertical.units).amax(-1)
+    return (inner_at(quotient.total_space, x)(gap, gap).clamp_min(0).sqrt() / vertical.units).amax(-1)
 
 
 def projection_is_equivariant(quotient: OrbitSpace, action: GroupAction, g: Tensor, x: Tensor, v: Tensor) -> Tensor:
@@ -160,7 +154,7 @@ def curvature_scale(quotient: OrbitSpace, vertical: Vertical, x: Tensor) -> Tens
     rank = len(quotient.total_space.shape)
     axis = x.ndim - rank
     terms = second_fundamental_terms(quotient, vertical, x)
-    scale = inner_at(quotient, x)(terms, terms).clamp_min(0).sqrt().sum(-1)
+    scale = inner_at(quotient.total_space, x)(terms, terms).clamp_min(0).sqrt().sum(-1)
     for i in range(vertical.units.shape[-1]):
         u = vertical.frame.vectors.select(axis, i).contiguous()
         change = directional_derivative(_extended_frame(quotient, vertical, i, axis), x, u)[1]
@@ -171,14 +165,14 @@ def curvature_scale(quotient: OrbitSpace, vertical: Vertical, x: Tensor) -> Tens
 def mean_curvature_from_terms(quotient: OrbitSpace, vertical: Vertical, x: Tensor) -> Tensor:
     """H as the horizontal part of the trace of the second fundamental form, from the generators alone."""
     total = second_fundamental_terms(quotient, vertical, x).sum(-len(quotient.total_space.shape) - 1)
-    return total - project(vertical.frame, total, inner_at(quotient, x))
+    return total - project(vertical.frame, total, inner_at(quotient.total_space, x))
 
 
 def mean_curvature_from_volume(quotient: OrbitSpace, vertical: Vertical, x: Tensor) -> Tensor:
     """-(grad log vol)^hor, which is H for a unimodular group on the regular stratum."""
     gradient = torch.func.grad(lambda y: quotient.log_orbit_volume(y).sum())(x)
     lifted = quotient.total_space.gradient(gradient, x)
-    return -(lifted - project(vertical.frame, lifted, inner_at(quotient, x)))
+    return -(lifted - project(vertical.frame, lifted, inner_at(quotient.total_space, x)))
 
 
 def curvature_gap(quotient: OrbitSpace, other: Tensor, scale: Tensor, x: Tensor) -> Tensor:
@@ -188,7 +182,7 @@ def curvature_gap(quotient: OrbitSpace, other: Tensor, scale: Tensor, x: Tensor)
 
 def curvature_is_horizontal(quotient: OrbitSpace, vertical: Vertical, scale: Tensor, x: Tensor) -> Tensor:
     """Size of the part of H in the span of the generators, relative to :func:`curvature_scale`."""
-    part = project(vertical.frame, quotient.mean_curvature(x), inner_at(quotient, x))
+    part = project(vertical.frame, quotient.mean_curvature(x), inner_at(quotient.total_space, x))
     return relative(quotient.total_space.norm(part, x), scale)
 
 

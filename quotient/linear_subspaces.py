@@ -8,15 +8,12 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from quotient.shaped import ShapedSpace
 from quotient.spaces import FlatSpace
 
 
 class LinearSubspace(FlatSpace):
     """A linear subspace of the arrays of one shape, given by the orthogonal projection ``to_tangent`` on it."""
-
-    @override
-    def log(self, point: Tensor, base_point: Tensor) -> Tensor:
-        return self.to_tangent(point - base_point, base_point)
 
     @override
     def random_point(self, batch_shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
@@ -73,7 +70,7 @@ class HermitianMatrices(_SquareMatrices):
 
 
 @final
-class CenteredClouds(LinearSubspace):
+class CenteredClouds(ShapedSpace, LinearSubspace):
     """Clouds of ``n_points`` points in R^d whose centroid is the origin.
 
     Args:
@@ -82,20 +79,13 @@ class CenteredClouds(LinearSubspace):
     """
 
     def __init__(self, n_points: int, dim: int) -> None:
-        self._shape = (n_points, dim)
-
-    def __repr__(self) -> str:
-        return f"CenteredClouds({self._shape[0]}, {self._shape[1]})"
-
-    @property
-    @override
-    def shape(self) -> tuple[int, ...]:
-        return self._shape
+        super().__init__(n_points, dim)
 
     @property
     @override
     def dim(self) -> int:
-        return (self._shape[0] - 1) * self._shape[1]
+        n_points, dim = self.shape
+        return (n_points - 1) * dim
 
     @override
     def to_tangent(self, vector: Tensor, base_point: Tensor) -> Tensor:

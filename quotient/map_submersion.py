@@ -11,8 +11,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from groups import directional_derivative
-from quotient._frame import Frame, InnerProduct, orthonormal_frame, project
+from quotient._frame import Frame, orthonormal_frame, project
 from quotient._generic_direction import rounding_noise
+from quotient._products import inner_at
 from quotient.curvature import mean_curvature_from_projector
 from quotient.errors import ClaimError
 from quotient.submersion import RiemannianSubmersion, resolution, upcast
@@ -64,10 +65,6 @@ class MapSubmersion(RiemannianSubmersion):
         rows = torch.func.vmap(lambda row: pull_back(row.expand_as(value))[0])(one_hot)
         return self._space.gradient(rows, point).movedim(0, point.ndim - len(self._space.shape))
 
-    def _inner_at(self, point: Tensor) -> InnerProduct:
-        lifted = point.unsqueeze(-len(self._space.shape) - 1)
-        return lambda first, second: self._space.metric(first, second, lifted)
-
     def horizontal_frame(self, base_point: Tensor) -> Frame:
         """Orthonormal frame of the horizontal space, in double precision.
 
@@ -77,7 +74,7 @@ class MapSubmersion(RiemannianSubmersion):
         self._space.check_point(base_point)
         point, eps = upcast(base_point), resolution(base_point)
         rows, noise = rounding_noise(self._space, self._gradients, point)
-        inner = self._inner_at(point)
+        inner = inner_at(self._space, point)
         largest = inner(rows, rows).detach().clamp_min(0).amax(-1, keepdim=True).sqrt()
         computed = _ROUNDINGS * torch.finfo(torch.float64).eps / eps * largest
         return orthonormal_frame(rows, inner, torch.maximum(noise, computed), eps)
@@ -86,7 +83,7 @@ class MapSubmersion(RiemannianSubmersion):
     def vertical_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
         point = upcast(base_point)
         tangent = self._space.to_tangent(upcast(tangent_vec), point)
-        horizontal = project(self.horizontal_frame(base_point), tangent, self._inner_at(point))
+        horizontal = project(self.horizontal_frame(base_point), tangent, inner_at(self._space, point))
         return (tangent - horizontal).to(torch.result_type(tangent_vec, base_point))
 
     @override

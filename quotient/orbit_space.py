@@ -6,6 +6,7 @@ import abc
 import enum
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from typing_extensions import override
 
@@ -86,6 +87,12 @@ class OrbitSpace(RiemannianSubmersion):
         The identity for compact groups. Non-compact normal parts (translations) carry no probability density, so
         priors and samplers work on the slice; the group element used depends on the point alone.
         """
+
+    def slice_dimension(self, like: Tensor) -> Tensor:
+        """Dimension of the slice, the trace of the linear map ``center`` of a flat M, real, shape ``[...]``."""
+        origin = torch.zeros_like(like)
+        frame = self.total_space.parseval_frame(origin).contiguous()
+        return self.total_space.inner_product(self.center(frame), frame, origin).sum(0)
 
     @abc.abstractmethod
     def align(self, point: Tensor, base_point: Tensor) -> Alignment:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import final
 
@@ -12,11 +11,11 @@ from typing_extensions import override
 
 from groups import directional_derivative
 from quotient.errors import PointShapeError
-from quotient.total_space import TotalSpace
+from quotient.shaped import ShapedSpace
 
 
 @final
-class PeriodicClouds(TotalSpace):
+class PeriodicClouds(ShapedSpace):
     """N points in a periodic cell, in fractional coordinates s ``[..., n_points, d]`` modulo 1: the torus T^(N d).
 
     With L the matrix whose columns are the edges of the cell, positions are L s and the metric is
@@ -34,20 +33,10 @@ class PeriodicClouds(TotalSpace):
         if lattice.ndim != 2 or lattice.shape[0] != lattice.shape[1] or float(torch.linalg.det(lattice.double())) == 0:
             raise PointShapeError(f"a lattice is an invertible square matrix, got one of shape {tuple(lattice.shape)}")
         self.lattice = lattice.double()
-        self._shape = (n_points, lattice.shape[0])
+        super().__init__(n_points, lattice.shape[0])
 
     def __repr__(self) -> str:
-        return f"PeriodicClouds({self._shape[0]}, lattice={list(self.lattice.shape)})"
-
-    @property
-    @override
-    def shape(self) -> tuple[int, ...]:
-        return self._shape
-
-    @property
-    @override
-    def dim(self) -> int:
-        return math.prod(self._shape)
+        return f"PeriodicClouds({self.shape[0]}, lattice={list(self.lattice.shape)})"
 
     @property
     @override
@@ -95,7 +84,7 @@ class PeriodicClouds(TotalSpace):
     @override
     def parseval_frame(self, base_point: Tensor) -> Tensor:
         rows = torch.eye(self.dim, dtype=base_point.dtype, device=base_point.device)
-        rows = rows.reshape(-1, *(1,) * (base_point.ndim - 2), *self._shape)
+        rows = rows.reshape(-1, *(1,) * (base_point.ndim - 2), *self.shape)
         return self.white_noise(rows, base_point).expand(-1, *base_point.shape)
 
     @override
@@ -105,4 +94,4 @@ class PeriodicClouds(TotalSpace):
     @override
     def random_point(self, batch_shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """Uniformly distributed clouds."""
-        return torch.rand(*batch_shape, *self._shape, generator=generator, dtype=torch.float64)
+        return torch.rand(*batch_shape, *self.shape, generator=generator, dtype=torch.float64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import final
 
 import torch
@@ -10,11 +9,12 @@ from torch import Tensor
 from typing_extensions import override
 
 from quotient.errors import PointShapeError
+from quotient.shaped import ShapedSpace
 from quotient.spaces import FlatSpace
 
 
 @final
-class PointClouds(FlatSpace):
+class PointClouds(ShapedSpace, FlatSpace):
     """Clouds of ``n_points`` points in R^d, one point a row, some rows of which may be padding.
 
     Args:
@@ -34,32 +34,22 @@ class PointClouds(FlatSpace):
             raise PointShapeError(
                 f"mask must be boolean of shape [..., {n_points}], got {mask.dtype} of shape {tuple(mask.shape)}"
             )
-        self._shape = (n_points, dim)
+        super().__init__(n_points, dim)
         self.mask = mask
 
     def __repr__(self) -> str:
         masked = "" if self.mask is None else f", mask={list(self.mask.shape)}"
-        return f"PointClouds({self._shape[0]}, {self._shape[1]}{masked})"
-
-    @property
-    @override
-    def shape(self) -> tuple[int, ...]:
-        return self._shape
-
-    @property
-    @override
-    def dim(self) -> int:
-        return math.prod(self._shape)
+        return f"PointClouds({self.shape[0]}, {self.shape[1]}{masked})"
 
     def count(self, like: Tensor) -> Tensor:
         """Number of real points, with the dtype and device of ``like``, shape broadcasting against batches."""
         if self.mask is None:
-            return torch.tensor(float(self._shape[0]), dtype=like.dtype, device=like.device)
+            return torch.tensor(float(self.shape[0]), dtype=like.dtype, device=like.device)
         return self.mask.sum(-1).to(dtype=like.dtype, device=like.device)
 
     @override
     def degrees_of_freedom(self, like: Tensor) -> Tensor:
-        return self._shape[1] * self.count(like)
+        return self.shape[1] * self.count(like)
 
     @property
     @override

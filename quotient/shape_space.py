@@ -12,9 +12,12 @@ from typing_extensions import override
 from groups import SpecialOrthogonal
 from groups.kabsch import superpose
 from quotient._frame import Frame, log_pseudo_volume, orthonormal_frame, project
+from quotient._products import ArrayProduct
 from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace
 from quotient.point_clouds import PointClouds
 from quotient.submersion import resolution, upcast
+
+_INNER = ArrayProduct(2)
 
 
 @final
@@ -79,16 +82,11 @@ class ShapeSpace(OrbitSpace):
         """Rotation generators x e_a^T of centred clouds, shape ``[..., a, n_points, d]``."""
         return torch.einsum("...nj,aij->...ani", centered, self._basis(centered))
 
-    def _inner(self, first: Tensor, second: Tensor) -> Tensor:
-        return (first * second).sum((-2, -1))
-
     def _frame(self, base_point: Tensor, centered: Tensor) -> Frame:
         turns = self._turns(centered)
         reach = self._space.keep(upcast(base_point)).detach().abs().amax((-2, -1))
         noise = reach * (2.0 * self._space.count(centered)).sqrt()
-        return orthonormal_frame(
-            turns, self._inner, noise.unsqueeze(-1).expand(turns.shape[:-2]), resolution(base_point)
-        )
+        return orthonormal_frame(turns, _INNER, noise.unsqueeze(-1).expand(turns.shape[:-2]), resolution(base_point))
 
     @override
     def vertical_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
@@ -106,7 +104,7 @@ class ShapeSpace(OrbitSpace):
         if not self._rotations:
             return self._space.center(tangent)
         moved = self._space.center(tangent)
-        return moved - project(self._frame(base_point, centered), moved, self._inner)
+        return moved - project(self._frame(base_point, centered), moved, _INNER)
 
     @override
     def generators(self, base_point: Tensor) -> Tensor:
@@ -145,7 +143,7 @@ class ShapeSpace(OrbitSpace):
         if not self._rotations:
             return shifts.expand(centered.shape[:-2]).to(base_point.dtype)
         frame = self._frame(base_point, centered)
-        turned = log_pseudo_volume(frame, self._turns(centered), self._inner)
+        turned = log_pseudo_volume(frame, self._turns(centered), _INNER)
         # -Killing form of se(d) on a rotation of unit angle: 2 (d - 2) from so(d) and 2 from the translations
         stabilizer = 0.5 * math.log(2.0 * (self._dim - 1)) * (~frame.kept).to(turned.dtype).sum(-1)
         return (shifts + turned + stabilizer).to(base_point.dtype)
@@ -158,7 +156,7 @@ class ShapeSpace(OrbitSpace):
         frame = self._frame(base_point, centered)
         squares = torch.einsum("...ia,ajk->...ijk", frame.coefficients, self._basis(centered))
         bent = centered @ (squares @ squares).sum(-3)
-        return (bent - project(frame, bent, self._inner)).to(base_point.dtype)
+        return (bent - project(frame, bent, _INNER)).to(base_point.dtype)
 
     @override
     def center(self, point: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import final
 
@@ -12,6 +11,7 @@ from typing_extensions import override
 
 from groups import directional_derivative
 from quotient.embedded import EmbeddedSpace
+from quotient.shaped import ShapedSpace
 
 
 class FlatSpace(EmbeddedSpace):
@@ -47,54 +47,13 @@ class FlatSpace(EmbeddedSpace):
         return self.normal_array(batch_shape, generator)
 
 
-@final
-class Euclidean(FlatSpace):
-    """R^n with its standard metric; points ``[..., n]``.
-
-    Args:
-        dim: n.
-    """
-
-    def __init__(self, dim: int) -> None:
-        self._shape = (dim,)
-
-    def __repr__(self) -> str:
-        return f"Euclidean({self._shape[0]})"
-
-    @property
-    @override
-    def shape(self) -> tuple[int, ...]:
-        return self._shape
+class _ComplexArrays(ShapedSpace, FlatSpace):
+    """All complex arrays of one shape, as a real space of twice as many dimensions as entries."""
 
     @property
     @override
     def dim(self) -> int:
-        return self._shape[0]
-
-
-@final
-class ComplexEuclidean(FlatSpace):
-    """C^n as a real space of dimension 2n, <u, v> = Re sum conj(u) v; points ``[..., n]``, complex.
-
-    Args:
-        dim: n, the complex dimension.
-    """
-
-    def __init__(self, dim: int) -> None:
-        self._shape = (dim,)
-
-    def __repr__(self) -> str:
-        return f"ComplexEuclidean({self._shape[0]})"
-
-    @property
-    @override
-    def shape(self) -> tuple[int, ...]:
-        return self._shape
-
-    @property
-    @override
-    def dim(self) -> int:
-        return 2 * self._shape[0]
+        return 2 * super().dim
 
     @property
     @override
@@ -103,7 +62,31 @@ class ComplexEuclidean(FlatSpace):
 
 
 @final
-class Matrices(FlatSpace):
+class Euclidean(ShapedSpace, FlatSpace):
+    """R^n with its standard metric; points ``[..., n]``.
+
+    Args:
+        dim: n.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+
+
+@final
+class ComplexEuclidean(_ComplexArrays):
+    """C^n as a real space of dimension 2n, <u, v> = Re sum conj(u) v; points ``[..., n]``, complex.
+
+    Args:
+        dim: n, the complex dimension.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim)
+
+
+@final
+class Matrices(ShapedSpace, FlatSpace):
     """Real matrices with the Frobenius metric; points ``[..., rows, columns]``.
 
     Args:
@@ -112,24 +95,11 @@ class Matrices(FlatSpace):
     """
 
     def __init__(self, rows: int, columns: int) -> None:
-        self._shape = (rows, columns)
-
-    def __repr__(self) -> str:
-        return f"Matrices({self._shape[0]}, {self._shape[1]})"
-
-    @property
-    @override
-    def shape(self) -> tuple[int, ...]:
-        return self._shape
-
-    @property
-    @override
-    def dim(self) -> int:
-        return math.prod(self._shape)
+        super().__init__(rows, columns)
 
 
 @final
-class ComplexMatrices(FlatSpace):
+class ComplexMatrices(_ComplexArrays):
     """Complex matrices as a real space, <U, V> = Re tr(U^* V); points ``[..., rows, columns]``, complex.
 
     Args:
@@ -138,22 +108,4 @@ class ComplexMatrices(FlatSpace):
     """
 
     def __init__(self, rows: int, columns: int) -> None:
-        self._shape = (rows, columns)
-
-    def __repr__(self) -> str:
-        return f"ComplexMatrices({self._shape[0]}, {self._shape[1]})"
-
-    @property
-    @override
-    def shape(self) -> tuple[int, ...]:
-        return self._shape
-
-    @property
-    @override
-    def dim(self) -> int:
-        return 2 * math.prod(self._shape)
-
-    @property
-    @override
-    def is_complex(self) -> bool:
-        return True
+        super().__init__(rows, columns)

@@ -75,10 +75,10 @@ def test_hutchinson_is_unbiased_and_exact_in_the_mean() -> None:
     x = oracle.sample(1, torch.Generator().manual_seed(1)).expand(4_000, 3, 2).contiguous()
     t = torch.tensor(0.5, dtype=torch.float64)
     field = lambda y, s: oracle.quotient.horizontal_projection(oracle.velocity(y, s), y)  # noqa: E731
-    value, exact = ExactDivergence()(oracle.quotient, field, x[:1], t)
+    space = oracle.quotient.total_space
+    exact = ExactDivergence().along(space, field, x[:1])(x[:1], t)
     noise = GeneratorNoise(torch.Generator().manual_seed(2))
-    same, estimates = Hutchinson(noise)(oracle.quotient, field, x, t)
-    torch.testing.assert_close(same[:1], value)
+    estimates = Hutchinson(noise).along(space, field, x)(x, t)
     z = float((estimates.mean() - exact[0]) / estimates.std() * math.sqrt(len(estimates)))
     assert abs(z) < 4.5
     assert float(estimates.std()) > 0.01
@@ -97,8 +97,8 @@ def test_projection_changes_the_divergence() -> None:
     clean = log_likelihood(oracle.quotient, x, oracle.velocity, grid).log_density
     dirty = log_likelihood(oracle.quotient, x, contaminated, grid).log_density
     torch.testing.assert_close(clean, dirty, rtol=1e-9, atol=1e-9)
-    raw = ExactDivergence()(oracle.quotient, contaminated, x, t)[1]
-    projected = ExactDivergence()(oracle.quotient, oracle.velocity, x, t)[1]
+    space = oracle.quotient.total_space
+    raw, projected = (ExactDivergence().along(space, field, x)(x, t) for field in (contaminated, oracle.velocity))
     assert float((raw - projected).abs().max()) > 1e-2
 
 

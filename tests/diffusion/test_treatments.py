@@ -17,6 +17,7 @@ from diffusion import (
     OrbitMixture,
     Parameterization,
     Quotient,
+    Setting,
     Treatment,
     UniformSpherePrior,
     Velocity,
@@ -49,7 +50,7 @@ def pair(seed: int, count: int, interpolant: Interpolant) -> InterpolantSample:
 
 
 def target(treatment: Treatment, prediction: Tensor, sample: InterpolantSample, kind: Parameterization) -> Tensor:
-    return treatment.target(prediction, sample, quotient=SPACE, interpolant=Interpolant(), parameterization=kind)
+    return treatment.target(prediction, sample, Setting(SPACE, Interpolant(), kind))
 
 
 @pytest.mark.parametrize("name", list(TREATMENTS))

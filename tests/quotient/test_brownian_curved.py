@@ -132,10 +132,12 @@ def test_submersions_given_by_their_map() -> None:
     radius = MapSubmersion(Euclidean(3), Euclidean(1), lambda x: torch.linalg.vector_norm(x, dim=-1, keepdim=True))
     start = torch.tensor([1.5, 0.0, 0.0], dtype=torch.float64).expand(5_000, 3).contiguous()
     noise = GeneratorNoise(torch.Generator().manual_seed(0))
-    path = ProjectedBrownianMotion(radius).sample(start, horizon=0.2, n_steps=20, noise=noise)
-    square = (path.xs[-1] ** 2).sum(-1)
     expected = 1.5**2 + 3 * 0.2
-    assert abs(float((square.mean() - expected) / square.std() * math.sqrt(len(square)))) < THRESHOLD
+    for drift, holds in ((1.0, True), (0.0, False)):
+        motion = ProjectedBrownianMotion(radius, curvature_drift=drift)
+        square = (motion.sample(start, horizon=0.2, n_steps=20, noise=noise).xs[-1] ** 2).sum(-1)
+        z = abs(float((square.mean() - expected) / square.std() * math.sqrt(len(square))))
+        assert (z < THRESHOLD) == holds
 
     def distance_to_circle(x: Tensor) -> Tensor:
         across = torch.linalg.vector_norm(x[..., :2], dim=-1) - 2.0
@@ -159,6 +161,9 @@ def test_latitudes_of_the_sphere_are_a_submersion_of_it() -> None:
     torch.testing.assert_close(drift, -1 / torch.tan(theta), rtol=1e-9, atol=1e-9)
     start = x[:1].expand(5_000, 3).contiguous()
     noise = GeneratorNoise(torch.Generator().manual_seed(4))
-    end = ProjectedBrownianMotion(polar).sample(start, horizon=0.3, n_steps=20, noise=noise).xs[-1]
     expected = float(x[0, 2]) * math.exp(-0.3)
-    assert abs(float((end[:, 2].mean() - expected) / end[:, 2].std() * math.sqrt(len(end)))) < THRESHOLD
+    for factor, holds in ((1.0, True), (0.0, False)):
+        motion = ProjectedBrownianMotion(polar, curvature_drift=factor)
+        end = motion.sample(start, horizon=0.3, n_steps=20, noise=noise).xs[-1][:, 2]
+        z = abs(float((end.mean() - expected) / end.std() * math.sqrt(len(end))))
+        assert (z < THRESHOLD) == holds

@@ -25,7 +25,7 @@ from groups import (
     VectorAction,
     WeightedCircleAction,
 )
-from quotient.orbit_posterior import SelfNormalizedSampling, orbit_posterior
+from quotient.orbit_posterior import OrbitPosteriorError, SelfNormalizedSampling, orbit_posterior
 
 
 @dataclass(frozen=True)
@@ -183,11 +183,12 @@ def test_high_concentration_is_the_best_of_the_orbit(case: Case) -> None:
 
 def test_scaled_normaliser(case: Case) -> None:
     posterior = orbit_posterior(case.action)
-    if isinstance(case.action, ProductAction) and len(case.action.actions) == 2 and case.is_complex:
-        pytest.skip("no closed maximum")
-    if case.action is CASES["charges"].action:
-        pytest.skip("no closed maximum")
     y, x = case.draw(19), case.draw(20)
+    circles = isinstance(case.action, ProductAction) and len(case.action.actions) == 2 and case.is_complex
+    if circles or case.action is CASES["charges"].action:
+        with pytest.raises(OrbitPosteriorError, match="no closed form"):
+            posterior.scaled_log_normalizer(y, x)
+        return
     scaled = posterior.scaled_log_normalizer(y, x)
     peak = posterior.log_normalizer(y, x) - scaled
     generator = torch.Generator().manual_seed(21)
