@@ -9,7 +9,8 @@ from diffusion.conversions import (
 )
 from diffusion.correctors import PredictorCorrectorSampler
 from diffusion.couplings import Coupling, Independent, OrbitAligned
-from diffusion.errors import DiffusionError, NoClosedScoreError, TimeGridError
+from diffusion.equivariance import equivariance_error
+from diffusion.errors import DiffusionError, NoClosedScoreError, NotEquivariantError, TimeGridError
 from diffusion.grids import logarithmic_grid, noise_level_grid, power_grid, uniform_grid
 from diffusion.interpolant import Interpolant, InterpolantSample
 from diffusion.likelihood import (
@@ -20,10 +21,19 @@ from diffusion.likelihood import (
     log_likelihood,
     quotient_log_density,
 )
+from diffusion.model import Network, QuotientModel
+from diffusion.model_files import (
+    CorruptModelError,
+    IncompatibleModelError,
+    ModelNotFoundError,
+    load_model,
+    save_model,
+)
 from diffusion.oracle import OrbitMixture
 from diffusion.parameterizations import Denoiser, Parameterization, Velocity
 from diffusion.priors import GaussianPrior, HarmonicPrior, Prior, UniformSpherePrior
-from diffusion.samplers import Euler, Heun, ODEMethod, ODESampler, SamplerResult, SDESampler, VelocityField
+from diffusion.reweighting import BoltzmannWeights, boltzmann_weights
+from diffusion.samplers import Euler, Heun, ODEMethod, ODESampler, Sampler, SamplerResult, SDESampler, VelocityField
 from diffusion.schedules import Coefficients, CosineSchedule, LinearSchedule, Schedule, VarianceExplodingSchedule
 from diffusion.treatments import (
     AlignedPrediction,
@@ -38,7 +48,9 @@ from diffusion.treatments import (
 __all__ = [
     "AlignedPrediction",
     "AlignedTarget",
+    "BoltzmannWeights",
     "Coefficients",
+    "CorruptModelError",
     "CosineSchedule",
     "Coupling",
     "Denoiser",
@@ -51,12 +63,16 @@ __all__ = [
     "HarmonicPrior",
     "Heun",
     "Hutchinson",
+    "IncompatibleModelError",
     "Independent",
     "Interpolant",
     "InterpolantSample",
     "LinearSchedule",
     "LogLikelihood",
+    "ModelNotFoundError",
+    "Network",
     "NoClosedScoreError",
+    "NotEquivariantError",
     "ODEMethod",
     "ODESampler",
     "OrbitAligned",
@@ -66,7 +82,9 @@ __all__ = [
     "PredictorCorrectorSampler",
     "Prior",
     "Quotient",
+    "QuotientModel",
     "SDESampler",
+    "Sampler",
     "SamplerResult",
     "Schedule",
     "Setting",
@@ -76,14 +94,18 @@ __all__ = [
     "VarianceExplodingSchedule",
     "Velocity",
     "VelocityField",
+    "boltzmann_weights",
     "denoiser_from_score",
     "denoiser_from_velocity",
+    "equivariance_error",
+    "load_model",
     "log_likelihood",
     "logarithmic_grid",
     "noise_from_denoiser",
     "noise_level_grid",
     "power_grid",
     "quotient_log_density",
+    "save_model",
     "score_from_denoiser",
     "uniform_grid",
     "velocity_from_denoiser",

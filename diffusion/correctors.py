@@ -6,6 +6,7 @@ from typing import final
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from diffusion.conversions import denoiser_from_velocity
 from diffusion.errors import NoClosedScoreError
@@ -61,6 +62,7 @@ class PredictorCorrectorSampler(Sampler):
         self.rule = UnprojectedNearSmallOrbits() if rule is None else rule
         self.curvature_drift = curvature_drift
 
+    @override
     def sample(
         self,
         quotient: OrbitSpace,

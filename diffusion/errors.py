@@ -13,3 +13,7 @@ class NoClosedScoreError(DiffusionError):
 
 class TimeGridError(DiffusionError):
     """A time grid is not an increasing sequence in [0, 1]."""
+
+
+class NotEquivariantError(DiffusionError):
+    """A velocity lacks the symmetry that was claimed for it."""

@@ -12,11 +12,14 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from diffusion.errors import DiffusionError
+from diffusion.equivariance import equivariance_error
+from diffusion.errors import DiffusionError, NotEquivariantError
 from diffusion.grids import check_grid
 from diffusion.samplers import Heun, ODEMethod, VelocityField
 from groups import GroupAction
 from quotient import NoiseSource, OrbitSpace, TotalSpace
+
+_BROKEN_SYMMETRY = 1e-3
 
 #: div F at points and a time, shape ``[...]``.
 Rate = Callable[[Tensor, Tensor], Tensor]
@@ -88,13 +91,15 @@ def log_likelihood(
     prior_log_density: VelocityField | None = None,
     divergence: Divergence | None = None,
     method: ODEMethod | None = None,
+    action: GroupAction | None = None,
 ) -> LogLikelihood:
     """Log p of points, by following dx = P_x v(x, t) dt back to the prior [Chen2018].
 
         d/dt log p_t(x_t) = -div(x -> P_x v(x, t)),    log p_1(x_1) = log p_0(x_0) - int_0^1 div dt
 
-    differentiated through P as well as v. The velocity must be equivariant, or log p is not a function on Q. The points
-    are taken to lie at the last time of the grid, which should stay below 1 where the velocity is singular there.
+    differentiated through P as well as v. The velocity must be equivariant, or log p is not a function on Q: it is
+    tried where ``action`` says under what. The points are taken to lie at the last time of the grid, which should stay
+    below 1 where the velocity is singular there.
 
     Args:
         quotient: Q = M/G.
@@ -104,6 +109,11 @@ def log_likelihood(
         prior_log_density: log p_0(x, t) at t = 0; that of N(0, 1) on the slice by default.
         divergence: exact by default.
         method: of integration, Heun by default; the divergence is integrated by the trapezoidal rule.
+        action: of the group with whose random elements the velocity is tried at the points; not tried by default.
+
+    Raises:
+        NotEquivariantError: when the velocity lacks the symmetry, by more than 1e-3 of its size in the median.
+        DiffusionError: when M is curved and ``prior_log_density`` is missing.
 
     Returns:
         The log-density and where the points came from. Cost of the exact divergence: dim(M) derivatives of the velocity
@@ -117,6 +127,8 @@ def log_likelihood(
         return quotient.horizontal_projection(velocity(y, t), y)
 
     x = quotient.center(x)
+    if action is not None:
+        _refuse_broken_symmetry(quotient, action, velocity, x, ts)
     space = quotient.total_space
     divergence_at = find.along(space, field, x)
     rate = divergence_at(x, ts[0])
@@ -129,6 +141,19 @@ def log_likelihood(
         rate, count = after, count + 1
     start = _standard_normal(quotient, x) if prior_log_density is None else prior_log_density(x, ts[-1])
     return LogLikelihood(log_density=start + total, x0=x, evaluations=count)
+
+
+def _refuse_broken_symmetry(
+    quotient: OrbitSpace, action: GroupAction, velocity: VelocityField, x: Tensor, ts: Tensor
+) -> None:
+    errors = equivariance_error(quotient, action, velocity, x, ts[len(ts) // 2], torch.Generator().manual_seed(0))
+    # the median: where a velocity vanishes, rounding is large beside it
+    if not float(errors.median()) <= _BROKEN_SYMMETRY:
+        raise NotEquivariantError(
+            f"moving the points by {type(action).__name__} changes the velocity by {float(errors.median()):.2g} of its "
+            "size, so the density is not a function on the quotient: use an equivariant network, or divide by the "
+            "subgroup that the network and its condition respect"
+        )
 
 
 def _standard_normal(quotient: OrbitSpace, x: Tensor) -> Tensor:

@@ -102,6 +102,18 @@ class Sampler(abc.ABC):
 
     grid: Tensor
 
+    @abc.abstractmethod
+    def sample(
+        self,
+        quotient: OrbitSpace,
+        x0: Tensor,
+        velocity: VelocityField,
+        noise: NoiseSource,
+        *,
+        keep_trajectory: bool = False,
+    ) -> SamplerResult:
+        """Carry the prior points ``x0 [..., *point_shape]`` to the data."""
+
     def _run(
         self, advance: Callable[[Tensor, Tensor, Tensor, bool], Tensor], x0: Tensor, *, keep_trajectory: bool
     ) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -130,10 +142,17 @@ class ODESampler(Sampler):
         self.grid = check_grid(grid)
         self.method = Euler() if method is None else method
 
+    @override
     def sample(
-        self, quotient: OrbitSpace, x0: Tensor, velocity: VelocityField, *, keep_trajectory: bool = False
+        self,
+        quotient: OrbitSpace,
+        x0: Tensor,
+        velocity: VelocityField,
+        noise: NoiseSource | None = None,
+        *,
+        keep_trajectory: bool = False,
     ) -> SamplerResult:
-        """Integrate from the prior points ``x0 [..., *point_shape]``.
+        """Integrate from the prior points ``x0 [..., *point_shape]``; ``noise`` is not used.
 
         The velocity is projected at every evaluation, so any vertical part of it is ignored.
         """
@@ -206,6 +225,7 @@ class SDESampler(Sampler):
         self.rule = UnprojectedNearSmallOrbits() if rule is None else rule
         self.curvature_drift = curvature_drift
 
+    @override
     def sample(
         self,
         quotient: OrbitSpace,

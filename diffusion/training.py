@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
@@ -13,14 +13,12 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-from diffusion.parameterizations import Parameterization, Velocity
 from diffusion.treatments import Setting
 from quotient.noise import CounterNoise
 
 if TYPE_CHECKING:
-    from diffusion import Interpolant
+    from diffusion.model import QuotientModel
     from diffusion.treatments import Treatment
-    from quotient import OrbitSpace
 
 
 @final
@@ -134,55 +132,52 @@ class _FixedBatches(Dataset[TrainingBatch]):
 
 @final
 class QuotientTrainingModule(LightningModule):
-    """Fit a velocity network under a symmetry treatment.
+    """Fit the network of a model under a symmetry treatment.
 
     At each step draw x_t on the interpolant of x1 = `batch.points` with the noise of `batch.seeds`, evaluate
     `network(x_t, t, condition)` and minimise the mean over items of `treatment.loss`,
     whose target is by default the conditional velocity of the interpolant. All randomness comes from the batch.
 
     Usage:
-        module = QuotientTrainingModule(network=..., interpolant=..., treatment=Quotient(), quotient=..., ...)
+        module = QuotientTrainingModule(model=QuotientModel(network, quotient), treatment=Quotient(), ...)
         Trainer(max_steps=...).fit(module)
 
     Args:
-        network: Module called as network(x_t, t, condition), returns what the parameterization says, shaped like x_t.
-        interpolant: The path between prior and data.
+        model: The network, a torch module, with its quotient, interpolant and parameterization.
         treatment: What the loss does with motions along the orbit.
-        quotient: Builds the quotient from a batch's condition.
         optimizer: Optimiser settings.
         train_batches: Training data.
         validation_batches: Fixed batches whose mean loss is logged as `validation_loss`.
-        parameterization: What the network predicts, the velocity by default.
+
+    Raises:
+        TypeError: If the network of the model is not a torch module.
     """
 
     def __init__(
         self,
         *,
-        network: nn.Module,
-        interpolant: Interpolant,
+        model: QuotientModel,
         treatment: Treatment,
-        quotient: Callable[[Any], OrbitSpace],
         optimizer: OptimizerConfig,
         train_batches: AbstractBatches,
         validation_batches: Sequence[TrainingBatch] = (),
-        parameterization: Parameterization | None = None,
     ) -> None:
         super().__init__()
-        self.network = network
-        self._interpolant = interpolant
+        if not isinstance(model.network, nn.Module):
+            raise TypeError(f"got a network of type {type(model.network).__name__}: training needs a torch.nn.Module")
+        self.network = model.network
+        self._model = model
         self._treatment = treatment
-        self._parameterization = Velocity() if parameterization is None else parameterization
-        self._quotient = quotient
         self._optimizer = optimizer
         self._train_batches = train_batches
         self._validation_batches = tuple(validation_batches)
 
     def losses(self, batch: TrainingBatch) -> Tensor:
         """Loss of each item of a batch, shape (B,)."""
-        space = self._quotient(batch.condition)
-        sample = self._interpolant.sample(space, batch.points, batch.t, CounterNoise(batch.seeds))
+        space = self._model.space(batch.condition)
+        sample = self._model.interpolant.sample(space, batch.points, batch.t, CounterNoise(batch.seeds))
         prediction = self.network(sample.x_t, sample.t, batch.condition)
-        setting = Setting(space, self._interpolant, self._parameterization)
+        setting = Setting(space, self._model.interpolant, self._model.parameterization)
         target = self._treatment.target(prediction, sample, setting)
         return self._treatment.loss(prediction, target, sample.x_t, space)
 
@@ -208,6 +203,12 @@ class QuotientTrainingModule(LightningModule):
             world_size=self.trainer.world_size,
         )
         return DataLoader(stream, batch_size=None)
+
+    def setup(self, stage: str) -> None:
+        """Leave validation out where there are no batches for it."""
+        del stage
+        if not self._validation_batches:
+            self.trainer.limit_val_batches = 0
 
     def val_dataloader(self) -> DataLoader[TrainingBatch]:
         """The fixed validation batches."""

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
-import torch
 from torch import Tensor
 
 from applications.molecular.batching import FeatureBatch, collate
@@ -27,6 +26,7 @@ from diffusion import (
     LinearSchedule,
     OrbitAligned,
     Quotient,
+    QuotientModel,
 )
 from quotient import ShapeSpace
 
@@ -204,9 +204,4 @@ class ConformerModel:
             Function of coordinates (B, N, 3) in model units and a time, scalar or (B,), with values (B, N,
             3). Its part along the orbits means nothing: project before any use.
         """
-
-        def field(x: Tensor, t: Tensor) -> Tensor:
-            times = torch.as_tensor(t, dtype=x.dtype, device=x.device).expand(batch.size)
-            return self.network(x, times, batch)
-
-        return field
+        return QuotientModel(self.network, shape_space, interpolant=self.interpolant).velocity(batch)

@@ -8,9 +8,10 @@ from typing import Any, Final, final
 
 import torch
 
-from applications.molecular.checkpoint import CARD_NAME, load_model
+from applications.molecular.checkpoint import load_model
 from applications.molecular.dataset import ConformerStore
 from applications.molecular.model import ConformerModel
+from diffusion.model_files import CARD_NAME
 
 CHECKPOINTS: Final = "checkpoints"
 """Folder of the checkpoints in that of a run."""

@@ -44,6 +44,7 @@ from applications.molecular.run_record import (
     newest_checkpoint,
 )
 from applications.molecular.training_data import BatchConfig, ConformerBatches, Example
+from diffusion import QuotientModel
 from diffusion.training import OptimizerConfig, QuotientTrainingModule
 
 _VALIDATION_BATCHES = 8
@@ -214,10 +215,8 @@ def _module(
         stream = ConformerBatches(validation, config=options.batches, scale=spec.scale)
         fixed = [stream.at(step) for step in range(_VALIDATION_BATCHES)]
     return QuotientTrainingModule(
-        network=network,
-        interpolant=spec.coupling.interpolant(),
+        model=QuotientModel(network, shape_space, interpolant=spec.coupling.interpolant()),
         treatment=spec.symmetry.treatment(),
-        quotient=shape_space,
         optimizer=options.optimizer,
         train_batches=ConformerBatches(examples, config=options.batches, scale=spec.scale),
         validation_batches=fixed,

@@ -5,17 +5,11 @@ import pytest
 import torch
 from rdkit import Chem
 
-from applications.molecular.checkpoint import (
-    CorruptModelError,
-    IncompatibleModelError,
-    ModelNotFoundError,
-    load_model,
-    save_model,
-    shipped_model_path,
-)
+from applications.molecular.checkpoint import load_model, save_model, shipped_model_path
 from applications.molecular.features import Hydrogens
 from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
 from applications.molecular.networks import EquivariantConfig, NetworkConfig, PlainConfig
+from diffusion.model_files import CorruptModelError, IncompatibleModelError, ModelNotFoundError
 
 CONFIGS = [
     PlainConfig(width=16, pairs=8, heads=2, blocks=1),

@@ -8,7 +8,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from torch import Tensor, nn
 
-from diffusion import Equivariant, GaussianPrior, Interpolant, LinearSchedule, OrbitAligned, Quotient
+from diffusion import Equivariant, GaussianPrior, Interpolant, LinearSchedule, OrbitAligned, Quotient, QuotientModel
 from diffusion.training import AbstractBatches, OptimizerConfig, QuotientTrainingModule, TrainingBatch
 from quotient import ShapeSpace
 from quotient.noise import CounterNoise
@@ -58,10 +58,8 @@ class Field(nn.Module):
 def make_module(*, steps: int = 8, treatment: Quotient | Equivariant | None = None) -> QuotientTrainingModule:
     torch.manual_seed(0)
     return QuotientTrainingModule(
-        network=Field(),
-        interpolant=Interpolant(LinearSchedule(), GaussianPrior(), OrbitAligned()),
+        model=QuotientModel(Field(), space, interpolant=Interpolant(coupling=OrbitAligned())),
         treatment=treatment or Quotient(),
-        quotient=space,
         optimizer=OptimizerConfig(max_steps=steps, warmup_steps=2, learning_rate=1e-2),
         train_batches=Clouds(),
         validation_batches=[Clouds().at(10**6)],

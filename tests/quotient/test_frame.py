@@ -140,7 +140,7 @@ def flattened_clouds(seed: int, count: int, flatness: float, offset: float) -> T
 def test_both_routes_give_one_frame(name: str) -> None:
     quotient, x, _ = CASES[name]
     inner = inner_of(quotient)
-    v = quotient.total_space.to_tangent(torch.randn_like(x), x)
+    v = quotient.total_space.to_tangent(normal(9, *x.shape, dtype=x.dtype), x)
     fast, slow, fields = quotient.vertical_frame(x), slow_frame(quotient, x), quotient.generators(x)
     assert torch.equal(fast.rank, slow.rank)
     # rotations of vectors have stabilisers, so their generators are dependent everywhere
@@ -171,7 +171,8 @@ def test_row_maps_are_found_where_they_are(name: str) -> None:
         assert (found <= 4 * noise + 1e-15).all()
         assert (noise <= 4 * found + 1e-15).all()
         if known.maps is not None:
-            torch.testing.assert_close(known.maps.fields(x), fields, rtol=0, atol=1e-14)
+            rounding = 32 * torch.finfo(torch.float64).eps * float(x.abs().max())
+            torch.testing.assert_close(known.maps.fields(x), fields, rtol=0, atol=rounding)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e2, 1e4, 1e6])
