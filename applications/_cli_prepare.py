@@ -14,9 +14,13 @@ def prepare(
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the data set.")],
     source: Annotated[
-        str, typer.Option(help="`nci` (comes with RDKit), or a file of `SMILES name` lines (etkdg:FILE).")
+        str,
+        typer.Option(
+            help="nci (comes with RDKit), etkdg:FILE of `SMILES name` lines, sdf:FILE, geom:FOLDER (unpacked "
+            "rdkit_folder), qm9 or qm9:FOLDER (the package qm9pack)."
+        ),
     ] = "nci",
-    max_confs: Annotated[int, typer.Option(min=1, help="Conformers embedded per molecule.")] = 30,
+    max_confs: Annotated[int, typer.Option(min=1, help="Conformers embedded, or taken, per molecule.")] = 30,
     min_heavy: Annotated[int, typer.Option(min=1, help="Fewest heavy atoms.")] = 4,
     max_heavy: Annotated[int, typer.Option(min=1, help="Most heavy atoms.")] = 30,
     limit: Annotated[int | None, typer.Option(min=1, help="Use only the first molecules of the source.")] = None,
@@ -24,12 +28,15 @@ def prepare(
     seed: Annotated[int, typer.Option(help="Master seed.")] = 0,
     time_limit: Annotated[float, typer.Option(min=1.0, help="Seconds for one molecule.")] = 60.0,
 ) -> None:
-    """Embed (ETKDGv3), relax (MMFF94s), check and store conformers. Run the same line again to continue."""
+    """Make conformers of SMILES (ETKDGv3, MMFF94s), or take those of a source; check and store them.
+
+    Run the same line again to continue.
+    """
     with expected_errors():
         from applications.molecular.chemistry import Refusal, SizeLimits
         from applications.molecular.ensembles import EnsembleOptions
         from applications.molecular.prepare import prepare as run
-        from applications.molecular.sources import open_source
+        from applications.molecular.source_arguments import open_source
 
         options = EnsembleOptions(
             n_conformers=max_confs, seed=seed, time_limit=time_limit, limits=SizeLimits(min_heavy, max_heavy)

@@ -1,4 +1,4 @@
-"""Make a conformer data set from SMILES: parallel, resumable, and the same whatever the number of workers."""
+"""Make a conformer data set: parallel, resumable, and the same whatever the number of workers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import rdkit
 
 from applications.molecular.chemistry import MoleculeRefused, Refusal, parse_smiles
 from applications.molecular.dataset import ConformerRecord, ConformerStore, write_dataset
-from applications.molecular.ensembles import Ensemble, EnsembleOptions, reference_ensemble
-from applications.molecular.sources import SourceMolecule
+from applications.molecular.ensembles import Ensemble, EnsembleOptions
+from applications.molecular.sources import SourceItem
 
 SHARD_SIZE = 100
 """Molecules per unit of work that survives an interruption."""
@@ -54,14 +54,14 @@ class PrepareReport:
 
 
 def prepare(
-    molecules: Iterable[SourceMolecule],
+    molecules: Iterable[SourceItem],
     output: Path,
     *,
     options: EnsembleOptions | None = None,
     workers: int = 1,
     advance: Callable[[int, int], None] | None = None,
 ) -> tuple[ConformerStore, PrepareReport]:
-    """Embed, relax, check and store the conformers of every molecule.
+    """Make or read, check and store the conformers of every molecule.
 
     Finished shards are kept in `output/parts`; the same call after an interruption continues from there, and
     a call on a finished data set with the same molecules and options does nothing.
@@ -110,7 +110,7 @@ def prepare(
         "source_fingerprint": fingerprint,
         "options": asdict(options),
         "report": asdict(report),
-        "method": "ETKDGv3 + MMFF94s",
+        "method": ", ".join(sorted({molecule.method for molecule in unique})),
         "rdkit": rdkit.__version__,
         "numpy": np.__version__,
     }
@@ -121,9 +121,9 @@ def prepare(
     return store, report
 
 
-def _unique(source: Sequence[SourceMolecule]) -> list[SourceMolecule]:
+def _unique(source: Sequence[SourceItem]) -> list[SourceItem]:
     """First occurrence of every canonical SMILES; what cannot be parsed stays, to be counted by reason."""
-    seen: dict[str, SourceMolecule] = {}
+    seen: dict[str, SourceItem] = {}
     for molecule in source:
         try:
             key = parse_smiles(molecule.smiles).smiles
@@ -133,9 +133,9 @@ def _unique(source: Sequence[SourceMolecule]) -> list[SourceMolecule]:
     return list(seen.values())
 
 
-def _outcome(molecule: SourceMolecule, *, options: EnsembleOptions) -> Ensemble | Refusal:
+def _outcome(molecule: SourceItem, *, options: EnsembleOptions) -> Ensemble | Refusal:
     try:
-        return reference_ensemble(molecule.smiles, options)
+        return molecule.ensemble(options)
     except MoleculeRefused as refused:
         return refused.refusal
     except (ValueError, RuntimeError):
@@ -143,8 +143,8 @@ def _outcome(molecule: SourceMolecule, *, options: EnsembleOptions) -> Ensemble 
         return Refusal.TOOLKIT_ERROR
 
 
-def _fingerprint(molecules: Sequence[SourceMolecule], options: EnsembleOptions) -> str:
-    text = json.dumps([asdict(options), [(m.source_id, m.smiles) for m in molecules]])
+def _fingerprint(molecules: Sequence[SourceItem], options: EnsembleOptions) -> str:
+    text = json.dumps([asdict(options), [(m.source_id, m.smiles, m.stamp) for m in molecules]])
     return sha256(text.encode()).hexdigest()
 
 
@@ -169,7 +169,7 @@ def _reopen(output: Path, fingerprint: str) -> tuple[ConformerStore, PrepareRepo
     return store, PrepareReport(**store.meta["report"])
 
 
-def _write_part(path: Path, shard: Sequence[SourceMolecule], outcomes: Sequence[Ensemble | Refusal]) -> None:
+def _write_part(path: Path, shard: Sequence[SourceItem], outcomes: Sequence[Ensemble | Refusal]) -> None:
     arrays: dict[str, np.ndarray] = {}
     table = []
     for number, (molecule, outcome) in enumerate(zip(shard, outcomes, strict=True)):

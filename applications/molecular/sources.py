@@ -1,31 +1,62 @@
-"""Where molecules come from: files of SMILES, and the demonstration set that ships inside RDKit."""
+"""Where training molecules come from: lists of SMILES, which need conformers, and files that bring their own."""
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass
 from pathlib import Path
-from typing import final
+from typing import ClassVar, final
 
 from rdkit import RDConfig
+from typing_extensions import override
 
-
-@final
-@dataclass(frozen=True)
-class SourceMolecule:
-    """A molecule as its source gives it.
-
-    Attributes:
-        source_id: its name there, or `line N`.
-        smiles: its SMILES, unchecked.
-    """
-
-    source_id: str
-    smiles: str
+from applications.molecular.ensembles import Ensemble, EnsembleOptions, reference_ensemble
 
 
 @final
 class SourceError(ValueError):
     """A source that cannot be read; the message names the remedy."""
+
+
+@dataclass(frozen=True)
+class SourceItem(abc.ABC):
+    """One molecule of a source: small, and sent as it is to the process that makes its ensemble.
+
+    Attributes:
+        source_id: its name there, or `line N`.
+        smiles: its SMILES as the source says, unchecked.
+    """
+
+    method: ClassVar[str]
+    """Where the conformers come from, in words."""
+
+    source_id: str
+    smiles: str
+
+    @property
+    def stamp(self) -> str:
+        """What tells apart two items of equal name and SMILES that give other conformers. A hook."""
+        return ""
+
+    @abc.abstractmethod
+    def ensemble(self, options: EnsembleOptions) -> Ensemble:
+        """The conformers of the molecule, a pure function of the item and the options.
+
+        Raises:
+            MoleculeRefused: the molecule is outside the limits, or no conformer of it can be used.
+        """
+
+
+@final
+@dataclass(frozen=True)
+class SourceMolecule(SourceItem):
+    """A molecule given by its SMILES alone."""
+
+    method = "ETKDGv3 + MMFF94s"
+
+    @override
+    def ensemble(self, options: EnsembleOptions) -> Ensemble:
+        return reference_ensemble(self.smiles, options)
 
 
 def parse_smiles_lines(lines: list[str]) -> list[SourceMolecule]:
@@ -60,10 +91,3 @@ def nci_molecules() -> list[SourceMolecule]:
     """The first 5,000 molecules of the NCI open database, a file that comes with RDKit (BSD licence)."""
     path = Path(RDConfig.RDDataDir) / "NCI" / "first_5K.smi"
     return [SourceMolecule(f"nci {molecule.source_id}", molecule.smiles) for molecule in read_smiles_file(path)]
-
-
-def open_source(text: str) -> list[SourceMolecule]:
-    """Molecules of a `--source` argument: `nci`, `etkdg:FILE`, or a bare path to a file of SMILES."""
-    if text == "nci":
-        return nci_molecules()
-    return read_smiles_file(Path(text.removeprefix("etkdg:")))
