@@ -16,6 +16,17 @@ class SymmetryName(StrEnum):
 
     quotient = "quotient"
     equivariant = "equivariant"
+    aligned_target = "aligned-target"
+    aligned_prediction = "aligned-prediction"
+    orbit_averaged = "orbit-averaged"
+    orbit_averaged_unprojected = "orbit-averaged-unprojected"
+
+
+class PriorName(StrEnum):
+    """Spelling of `PriorKind` on the command line."""
+
+    gaussian = "gaussian"
+    harmonic = "harmonic"
 
 
 class CouplingName(StrEnum):
@@ -47,6 +58,7 @@ def train(
         SymmetryName, typer.Option(help="What the loss does with motions along the orbit.")
     ] = SymmetryName.quotient,
     coupling: Annotated[CouplingName, typer.Option(help="How noise is paired with data.")] = CouplingName.orbit_aligned,
+    prior: Annotated[PriorName, typer.Option(help="Law of the noise.")] = PriorName.gaussian,
     network: Annotated[NetworkName, typer.Option(help="Family of networks.")] = NetworkName.equivariant,
     hydrogens: Annotated[
         HydrogensName, typer.Option(help="Hydrogens are placed afterwards, or modelled like other atoms.")
@@ -68,7 +80,7 @@ def train(
     """Train a conformer model. Run the same line again to continue an interrupted run."""
     with expected_errors():
         from applications.molecular.features import Hydrogens
-        from applications.molecular.model import Coupling, Symmetry
+        from applications.molecular.model import Coupling, PriorKind, Symmetry
         from applications.molecular.networks import EQUIVARIANT_TINY, PLAIN_TINY
         from applications.molecular.train import TrainOptions
         from applications.molecular.train import train as run
@@ -79,6 +91,7 @@ def train(
         options = TrainOptions(
             symmetry=Symmetry(symmetry.value),
             coupling=Coupling(coupling.value),
+            prior=PriorKind(prior.value),
             network=EQUIVARIANT_TINY if network is NetworkName.equivariant else PLAIN_TINY,
             hydrogens=Hydrogens(hydrogens.value),
             optimizer=OptimizerConfig(learning_rate=learning_rate, max_steps=steps),

@@ -27,7 +27,8 @@ class QuotientModel:
     Args:
         network: called as ``network(x, t, condition)``; a torch module where it is to be trained or saved.
         quotient: Q, or a function from conditions to Q (masks, broken symmetries).
-        interpolant: the path from prior to data: linear, from independent Gaussian noise, by default.
+        interpolant: the path from prior to data, or a function from conditions to it (priors that depend on the
+            molecule): linear, from independent Gaussian noise, by default. The schedule is the same for all conditions.
         parameterization: what the network outputs, the velocity by default.
     """
 
@@ -36,7 +37,7 @@ class QuotientModel:
         network: Network,
         quotient: OrbitSpace | Callable[[Any], OrbitSpace],
         *,
-        interpolant: Interpolant | None = None,
+        interpolant: Interpolant | Callable[[Any], Interpolant] | None = None,
         parameterization: Parameterization | None = None,
     ) -> None:
         self.network = network
@@ -47,6 +48,10 @@ class QuotientModel:
     def space(self, condition: Any = None) -> OrbitSpace:
         """Q under a condition."""
         return self.quotient if isinstance(self.quotient, OrbitSpace) else self.quotient(condition)
+
+    def path(self, condition: Any = None) -> Interpolant:
+        """The interpolant under a condition."""
+        return self.interpolant if isinstance(self.interpolant, Interpolant) else self.interpolant(condition)
 
     def _outputs(self, condition: Any) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """What the network says, and the times that it is given: one a point, in the points' precision."""
@@ -63,7 +68,7 @@ class QuotientModel:
 
         Its vertical part is what the treatment left of it, possibly anything: samplers project it away.
         """
-        outputs, schedule = self._outputs(condition), self.interpolant.schedule
+        outputs, schedule = self._outputs(condition), self.path(condition).schedule
 
         def field(x: Tensor, t: Tensor) -> Tensor:
             output, times = outputs(x, t)
@@ -73,7 +78,7 @@ class QuotientModel:
 
     def denoiser(self, condition: Any = None) -> VelocityField:
         """P_x D(x, t): the predicted data point without the vertical part, which means nothing; flat M."""
-        outputs, schedule, space = self._outputs(condition), self.interpolant.schedule, self.space(condition)
+        outputs, schedule, space = self._outputs(condition), self.path(condition).schedule, self.space(condition)
 
         def field(x: Tensor, t: Tensor) -> Tensor:
             output, times = outputs(x, t)
@@ -100,5 +105,5 @@ class QuotientModel:
             keep_trajectory: whether points at all times are returned.
         """
         space = self.space(condition)
-        x0 = self.interpolant.initial(space, like, noise)
+        x0 = self.path(condition).initial(space, like, noise)
         return sampler.sample(space, x0, self.velocity(condition), noise, keep_trajectory=keep_trajectory)

@@ -192,13 +192,17 @@ def load_model(path: Path, build: Callable[..., QuotientModel], *, device: torch
 
 def _description(model: QuotientModel) -> dict[str, str]:
     """What decides the meaning of the weights, in words."""
-    given = model.quotient
     return {
         "network": type(model.network).__qualname__,
-        "quotient": given.__qualname__ if hasattr(given, "__qualname__") else repr(given),
-        "interpolant": repr(model.interpolant),
+        "quotient": _words(model.quotient),
+        "interpolant": _words(model.interpolant),
         "parameterization": repr(model.parameterization),
     }
+
+
+def _words(given: object) -> str:
+    """The name of a function, or the representation of an object."""
+    return str(getattr(given, "__qualname__", None) or repr(given))
 
 
 def _stored(value: Tensor, dtype: torch.dtype | None) -> Tensor:

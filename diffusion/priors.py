@@ -72,12 +72,13 @@ class HarmonicPrior(Prior):
     Args:
         springs: k, symmetric, not negative, zero on the diagonal, ``[..., n_points, n_points]``; the graph of the real
             points must be connected.
+        mask: which points are real, boolean ``[..., n_points]``; by default those that have springs.
 
     Raises:
         DiffusionError: when the matrix is not symmetric, has negative entries, or its graph is not connected.
     """
 
-    def __init__(self, springs: Tensor) -> None:
+    def __init__(self, springs: Tensor, *, mask: Tensor | None = None) -> None:
         k = springs.double()
         if k.ndim < 2 or k.shape[-1] != k.shape[-2] or not torch.equal(k, k.mT) or bool((k < 0).any()):
             raise DiffusionError(
@@ -86,7 +87,7 @@ class HarmonicPrior(Prior):
         k = k - torch.diag_embed(torch.diagonal(k, dim1=-2, dim2=-1))
         self._laplacian = torch.diag_embed(k.sum(-1)) - k
         values, vectors = torch.linalg.eigh(self._laplacian)
-        real = (k.sum(-1) > 0).sum(-1)
+        real = (k.sum(-1) > 0 if mask is None else mask).sum(-1)
         small = values <= 1e-9 * values.amax(-1, keepdim=True)
         loose = small.sum(-1) - (k.shape[-1] - real)
         if bool((loose != 1).any()):

@@ -174,10 +174,10 @@ class QuotientTrainingModule(LightningModule):
 
     def losses(self, batch: TrainingBatch) -> Tensor:
         """Loss of each item of a batch, shape (B,)."""
-        space = self._model.space(batch.condition)
-        sample = self._model.interpolant.sample(space, batch.points, batch.t, CounterNoise(batch.seeds))
+        space, path = self._model.space(batch.condition), self._model.path(batch.condition)
+        sample = path.sample(space, batch.points, batch.t, CounterNoise(batch.seeds))
         prediction = self.network(sample.x_t, sample.t, batch.condition)
-        setting = Setting(space, self._model.interpolant, self._model.parameterization)
+        setting = Setting(space, path, self._model.parameterization)
         target = self._treatment.target(prediction, sample, setting)
         return self._treatment.loss(prediction, target, sample.x_t, space)
 

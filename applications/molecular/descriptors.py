@@ -61,6 +61,8 @@ def _atom_row(atom: Atom, ring_sizes: set[int], radius: float) -> list[float]:
 ATOM_WIDTH: Final = len(ELEMENTS) + 5 + 5 + 2 + len(_RING_SIZES) + 5 + 6 + 4
 """Number of columns of `atom_descriptors`."""
 
+BONDED: Final = 9
+"""Column of the pair descriptors that is one at bonded pairs."""
 PAIR_WIDTH: Final = 5 + 3 + (MAX_GRAPH_DISTANCE + 2) + (len(_RING_SIZES) + 1) + 3
 """Number of columns of `pair_descriptors` (cis/trans relations are added by `stereo_features`)."""
 

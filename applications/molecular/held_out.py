@@ -87,10 +87,9 @@ def generate_positions(
     for start in range(0, len(order), _BATCH):
         chosen = order[start : start + _BATCH]
         batch = collate([items[i] for i in chosen], scale=model.scale).to(parameter.device)
-        space = model.quotient(batch)
         noise = CounterNoise(torch.tensor([seeds[i] for i in chosen], dtype=torch.int64, device=parameter.device))
-        x0 = space.center(noise.normal(torch.zeros(len(chosen), batch.n_atoms, 3, device=parameter.device)))
-        x: Tensor = sampler.sample(space, x0, model.velocity(batch)).x * model.scale
+        like = torch.zeros(len(chosen), batch.n_atoms, 3, device=parameter.device)
+        x: Tensor = model.diffusion.sample(sampler, like, noise, condition=batch).x * model.scale
         for row, i in enumerate(chosen):
             out[i] = x[row, : items[i].n_atoms].cpu().numpy()
     return out

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Final, final
 
-from torch import Tensor
-
+from applications.molecular import descriptors
 from applications.molecular.batching import FeatureBatch, collate
 from applications.molecular.features import Hydrogens, featurize
 from applications.molecular.networks import (
@@ -19,21 +18,28 @@ from applications.molecular.networks import (
     build_network,
 )
 from diffusion import (
+    AlignedPrediction,
+    AlignedTarget,
     Equivariant,
     GaussianPrior,
+    HarmonicPrior,
     Independent,
     Interpolant,
     LinearSchedule,
     OrbitAligned,
+    OrbitAveraged,
+    Prior,
     Quotient,
     QuotientModel,
+    Treatment,
+    VelocityField,
 )
+from groups import RotationAction
 from quotient import ShapeSpace
+from quotient.orbit_posterior import orbit_posterior
 
 if TYPE_CHECKING:
     from rdkit.Chem.rdchem import Mol
-
-Velocity: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 
 
 @final
@@ -42,10 +48,25 @@ class Symmetry(Enum):
 
     QUOTIENT = "quotient"
     EQUIVARIANT = "equivariant"
+    ALIGNED_TARGET = "aligned-target"
+    ALIGNED_PREDICTION = "aligned-prediction"
+    ORBIT_AVERAGED = "orbit-averaged"
+    """The mean over rotations as target, and motions along the orbit free: the residual is projected too."""
+    ORBIT_AVERAGED_UNPROJECTED = "orbit-averaged-unprojected"
 
-    def treatment(self) -> Quotient | Equivariant:
+    def treatment(self) -> Treatment:
         """The treatment of the loss."""
-        return Quotient() if self is Symmetry.QUOTIENT else Equivariant()
+        return _TREATMENTS[self]()
+
+
+_TREATMENTS: Final[dict[Symmetry, Callable[[], Treatment]]] = {
+    Symmetry.QUOTIENT: Quotient,
+    Symmetry.EQUIVARIANT: Equivariant,
+    Symmetry.ALIGNED_TARGET: AlignedTarget,
+    Symmetry.ALIGNED_PREDICTION: AlignedPrediction,
+    Symmetry.ORBIT_AVERAGED: lambda: OrbitAveraged(orbit_posterior(RotationAction(3)), projected=True),
+    Symmetry.ORBIT_AVERAGED_UNPROJECTED: lambda: OrbitAveraged(orbit_posterior(RotationAction(3))),
+}
 
 
 @final
@@ -55,10 +76,34 @@ class Coupling(Enum):
     INDEPENDENT = "independent"
     ORBIT_ALIGNED = "orbit-aligned"
 
-    def interpolant(self) -> Interpolant:
-        """The linear interpolant from a Gaussian prior with this coupling."""
-        coupling = OrbitAligned() if self is Coupling.ORBIT_ALIGNED else Independent()
-        return Interpolant(LinearSchedule(), GaussianPrior(), coupling)
+    def coupling(self) -> Independent | OrbitAligned:
+        """The coupling of the interpolant."""
+        return OrbitAligned() if self is Coupling.ORBIT_ALIGNED else Independent()
+
+
+@final
+class PriorKind(Enum):
+    """Where generation starts."""
+
+    GAUSSIAN = "gaussian"
+    HARMONIC = "harmonic"
+    """Bonded atoms on springs: neighbours start close to each other."""
+
+    def prior(self, batch: FeatureBatch, *, scale: float) -> Prior:
+        """The prior of the molecules of a batch.
+
+        Args:
+            batch: their features.
+            scale: Å per model unit.
+        """
+        if self is PriorKind.GAUSSIAN:
+            return GaussianPrior()
+        springs = _STIFFNESS * scale**2 * batch.pairs[..., descriptors.BONDED]
+        return HarmonicPrior(springs, mask=batch.mask)
+
+
+_STIFFNESS: Final = 1.0
+"""Of the springs between bonded atoms, in 1/Å^2: bonds of the prior have lengths of sqrt(3) Å in the mean square."""
 
 
 @final
@@ -85,6 +130,10 @@ class ModelSpec:
         symmetry: Treatment it was trained with.
         coupling: Coupling it was trained with.
         scale: Å per model unit.
+        prior: Prior it was trained with.
+
+    Raises:
+        ValueError: If orbits are averaged with a coupling whose posterior is not known.
     """
 
     network: NetworkConfig
@@ -92,6 +141,15 @@ class ModelSpec:
     symmetry: Symmetry
     coupling: Coupling
     scale: float
+    prior: PriorKind = PriorKind.GAUSSIAN
+
+    def __post_init__(self) -> None:
+        averaged = self.symmetry in (Symmetry.ORBIT_AVERAGED, Symmetry.ORBIT_AVERAGED_UNPROJECTED)
+        if averaged and self.coupling is not Coupling.INDEPENDENT:
+            raise ValueError(
+                f"got symmetry {self.symmetry.value} with coupling {self.coupling.value}, under which the orbit of the "
+                "data given x_t has no closed law: use the coupling independent"
+            )
 
     @property
     def kind(self) -> NetworkKind:
@@ -106,6 +164,7 @@ class ModelSpec:
             "hydrogens": self.hydrogens.value,
             "symmetry": self.symmetry.value,
             "coupling": self.coupling.value,
+            "prior": self.prior.value,
             "scale": self.scale,
         }
 
@@ -123,7 +182,16 @@ class ModelSpec:
             symmetry=Symmetry(values["symmetry"]),
             coupling=Coupling(values["coupling"]),
             scale=float(values["scale"]),
+            prior=PriorKind(values.get("prior", PriorKind.GAUSSIAN.value)),
         )
+
+    def path(self, batch: FeatureBatch) -> Interpolant:
+        """The linear interpolant from the prior of the molecules of a batch."""
+        return Interpolant(LinearSchedule(), self.prior.prior(batch, scale=self.scale), self.coupling.coupling())
+
+    def diffusion(self, network: AbstractConformerNetwork) -> QuotientModel:
+        """A network with its quotient and its interpolant, both functions of a batch."""
+        return QuotientModel(network, shape_space, interpolant=self.path)
 
 
 def shape_space(batch: FeatureBatch) -> ShapeSpace:
@@ -138,8 +206,8 @@ class ConformerModel:
     Usage:
         model = load_model(None)
         batch = model.featurize([mol])
-        velocity = model.velocity(batch)          # velocity(x, t) -> [B, N, 3]
-        x = sampler.sample(model.quotient(batch), x0, velocity).x * model.scale
+        like = torch.zeros(batch.size, batch.n_atoms, 3)
+        x = model.diffusion.sample(sampler, like, noise, condition=batch).x * model.scale
 
     Args:
         spec: What defines the model.
@@ -169,11 +237,6 @@ class ConformerModel:
         """Which atoms the model generates."""
         return self.spec.hydrogens
 
-    @property
-    def interpolant(self) -> Interpolant:
-        """The interpolant it was trained with."""
-        return self.spec.coupling.interpolant()
-
     def featurize(self, mols: Sequence[Mol]) -> FeatureBatch:
         """Static inputs of several molecules, on the device of the network.
 
@@ -190,18 +253,18 @@ class ConformerModel:
         parameter = next(self.network.parameters())
         return collate(items, scale=self.scale).to(parameter.device).to(parameter.dtype)
 
+    @property
+    def diffusion(self) -> QuotientModel:
+        """The network with its quotient and its interpolant; conditions are batches.
+
+        The part of its velocity along the orbits means nothing: project before any use.
+        """
+        return self.spec.diffusion(self.network)
+
     def quotient(self, batch: FeatureBatch) -> ShapeSpace:
         """The shape space of a batch."""
         return shape_space(batch)
 
-    def velocity(self, batch: FeatureBatch) -> Velocity:
-        """The velocity field of a batch.
-
-        Args:
-            batch: Static inputs.
-
-        Returns:
-            Function of coordinates (B, N, 3) in model units and a time, scalar or (B,), with values (B, N,
-            3). Its part along the orbits means nothing: project before any use.
-        """
-        return QuotientModel(self.network, shape_space, interpolant=self.interpolant).velocity(batch)
+    def velocity(self, batch: FeatureBatch) -> VelocityField:
+        """The velocity field of a batch: of coordinates (B, N, 3) in model units and a time, scalar or (B,)."""
+        return self.diffusion.velocity(batch)

@@ -16,7 +16,7 @@ from applications.molecular.chemistry import Molecule
 from applications.molecular.features import MoleculeFeatures, featurize
 from applications.molecular.generate import AbstractConformerSampler
 from applications.molecular.model import ConformerModel, Coupling
-from diffusion import Euler, ODESampler, SDESampler, uniform_grid
+from diffusion import Euler, Interpolant, ODESampler, Sampler, SDESampler, uniform_grid
 from quotient.noise import CounterNoise
 
 
@@ -50,6 +50,13 @@ class SamplingSettings:
     steps: int = 50
     kind: SamplerKind = SamplerKind.ODE
     noise_scale: float = 1.0
+
+    def sampler(self, interpolant: Interpolant) -> Sampler:
+        """The discretised process for an interpolant."""
+        grid = uniform_grid(self.steps)
+        if self.kind is SamplerKind.ODE:
+            return ODESampler(grid, method=Euler())
+        return SDESampler(grid, interpolant, noise_scale=self.noise_scale)
 
 
 @final
@@ -85,17 +92,11 @@ class ModelSampler(AbstractConformerSampler):
     def sample(self, descriptions: Sequence[MoleculeFeatures], seeds: Sequence[int]) -> list[NDArray[np.float64]]:
         """Coordinates in Å; each depends on its molecule, its seed and, by rounding only, on the batch."""
         batch = collate(descriptions, scale=self._model.scale).to(self._device)
-        quotient = self._model.quotient(batch)
+        diffusion = self._model.diffusion
         noise = CounterNoise(torch.tensor(seeds, dtype=torch.int64, device=self._device))
         like = torch.zeros(batch.size, batch.n_atoms, 3, device=self._device)
-        start = self._model.interpolant.prior.sample(quotient, like, noise)
-        grid = uniform_grid(self._settings.steps)
-        velocity = self._model.velocity(batch)
+        sampler = self._settings.sampler(diffusion.path(batch))
         with torch.no_grad():
-            if self._settings.kind is SamplerKind.ODE:
-                end = ODESampler(grid, method=Euler()).sample(quotient, start, velocity).x
-            else:
-                process = SDESampler(grid, self._model.interpolant, noise_scale=self._settings.noise_scale)
-                end = process.sample(quotient, start, velocity, noise).x
+            end = diffusion.sample(sampler, like, noise, condition=batch).x
         positions = (end * self._model.scale).double().cpu().numpy()
         return [positions[i, : d.n_atoms] for i, d in enumerate(descriptions)]

@@ -29,7 +29,7 @@ from applications.molecular.held_out import (
     HeldOutMolecule,
     held_out_figures,
 )
-from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry, shape_space
+from applications.molecular.model import ConformerModel, Coupling, ModelSpec, PriorKind, Symmetry
 from applications.molecular.networks import (
     EQUIVARIANT_TINY,
     AbstractConformerNetwork,
@@ -44,7 +44,6 @@ from applications.molecular.run_record import (
     newest_checkpoint,
 )
 from applications.molecular.training_data import BatchConfig, ConformerBatches, Example
-from diffusion import QuotientModel
 from diffusion.training import OptimizerConfig, QuotientTrainingModule
 
 _VALIDATION_BATCHES = 8
@@ -68,6 +67,7 @@ class TrainOptions:
     Attributes:
         symmetry: Treatment of motions along the orbit.
         coupling: Coupling of noise and data.
+        prior: Law of the noise.
         network: Sizes of the network.
         hydrogens: Which atoms are modelled.
         optimizer: Optimiser settings, with the number of steps.
@@ -83,6 +83,7 @@ class TrainOptions:
 
     symmetry: Symmetry = Symmetry.QUOTIENT
     coupling: Coupling = Coupling.ORBIT_ALIGNED
+    prior: PriorKind = PriorKind.GAUSSIAN
     network: NetworkConfig = EQUIVARIANT_TINY
     hydrogens: Hydrogens = Hydrogens.PLACED
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -99,7 +100,8 @@ class TrainOptions:
         """Plain values, for the record of a run."""
         values = {**asdict(self), "symmetry": self.symmetry.value, "coupling": self.coupling.value}
         values["network"] = {"type": type(self.network).__name__, **asdict(self.network)}
-        return json.loads(json.dumps({**values, "hydrogens": self.hydrogens.value}))
+        values |= {"hydrogens": self.hydrogens.value, "prior": self.prior.value}
+        return json.loads(json.dumps(values))
 
 
 def train(
@@ -153,6 +155,7 @@ def train(
         hydrogens=options.hydrogens,
         symmetry=options.symmetry,
         coupling=options.coupling,
+        prior=options.prior,
         scale=scale,
     )
     network = _initial_network(options, start)
@@ -185,10 +188,10 @@ def train(
 
 def _starting_model(path: Path, options: TrainOptions) -> ConformerModel:
     model = load_model(path)
-    wanted = (options.network, options.hydrogens, options.coupling)
-    if (model.spec.network, model.spec.hydrogens, model.spec.coupling) != wanted:
+    wanted = (options.network, options.hydrogens, options.coupling, options.prior)
+    if (model.spec.network, model.spec.hydrogens, model.spec.coupling, model.spec.prior) != wanted:
         raise StartMismatchError(
-            f"got model {path} with another network, hydrogens or coupling than asked for; "
+            f"got model {path} with another network, hydrogens, coupling or prior than asked for; "
             "ask for those of the model, or start from fresh weights"
         )
     return model
@@ -215,7 +218,7 @@ def _module(
         stream = ConformerBatches(validation, config=options.batches, scale=spec.scale)
         fixed = [stream.at(step) for step in range(_VALIDATION_BATCHES)]
     return QuotientTrainingModule(
-        model=QuotientModel(network, shape_space, interpolant=spec.coupling.interpolant()),
+        model=spec.diffusion(network),
         treatment=spec.symmetry.treatment(),
         optimizer=options.optimizer,
         train_batches=ConformerBatches(examples, config=options.batches, scale=spec.scale),

@@ -55,13 +55,11 @@ def distance_after_moving_the_noise(config: NetworkConfig, dtype: torch.dtype, *
 
     def run(turn: Tensor, shift: float) -> Tensor:
         noise = Turned(CounterNoise(torch.arange(len(SMILES))), turn)
-        start = made.interpolant.prior.sample(space, like, noise) + shift
+        path = made.diffusion.path(batch)
+        start = path.prior.sample(space, like, noise) + shift
+        sampler = SDESampler(uniform_grid(10), path) if sde else ODESampler(uniform_grid(10))
         with torch.no_grad():
-            if sde:
-                return (
-                    SDESampler(uniform_grid(10), made.interpolant).sample(space, start, made.velocity(batch), noise).x
-                )
-            return ODESampler(uniform_grid(10)).sample(space, start, made.velocity(batch)).x
+            return sampler.sample(space, start, made.velocity(batch), noise).x
 
     still, moved = run(torch.eye(3, dtype=dtype), 0.0), run(rotation, 2.0)
     return space.dist(moved, still) / space.total_space.norm(still, still)
