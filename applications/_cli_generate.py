@@ -67,6 +67,10 @@ def generate(
         RelaxName,
         typer.Option(help="MMFF94s afterwards: nothing, only hydrogens that were placed, all atoms."),
     ] = RelaxName.hydrogens,
+    dedup: Annotated[
+        float, typer.Option(min=0.0, help="Leave out conformers within this RMSD (Å) of an earlier one; 0 keeps all.")
+    ] = 0.0,
+    traj: Annotated[bool, typer.Option("--traj", help="Write the way from noise to each conformer as PDB.")] = False,
     split: Annotated[str, typer.Option(help="Split used of a data folder.")] = "test",
     batch_size: Annotated[int, typer.Option(min=1, help="Conformers per evaluation of the network.")] = 64,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
@@ -94,6 +98,7 @@ def generate(
             stereo=StereoPolicy(stereo.value),
             attempts=attempts,
             relaxation=Relaxation(relax.value),
+            duplicate_rmsd=dedup,
             batch_size=batch_size,
         )
         sampling = SamplingSettings(steps=steps, kind=SamplerKind(sampler.value), noise_scale=noise_scale)
@@ -106,6 +111,13 @@ def generate(
         files = OutputFiles(output, fingerprint=mark, account=account, force=force)
         with progress_bar("conformers") as advance:
             run(requests, conformer_sampler, settings, files, advance=advance)
+        if traj:
+            from applications.molecular.trajectories import write_trajectories
+
+            with progress_bar("trajectories") as advance:
+                written = write_trajectories(files.csv, conformer_sampler, batch_size=batch_size, advance=advance)
+            if written:
+                typer.echo(f"{written[0].parent}: {len(written)} trajectories", err=True)
     _report(files.progress, output, n_requests=len(requests))
     _exit(files.progress, strict=strict)
 
@@ -158,8 +170,10 @@ def _print_demo(report: DemoReport) -> None:
 
 
 def _report(progress: Progress, output: Path, *, n_requests: int) -> None:
-    rows = progress.made + progress.failed
+    rows = progress.made + progress.failed + progress.duplicates
     typer.echo(f"{output}: {progress.made} of {rows} conformers of {n_requests} molecules", err=True)
+    if progress.duplicates:
+        typer.echo(f"{progress.duplicates} repeat an earlier one and were left out", err=True)
     if progress.failed:
         typer.echo(f"{progress.failed} failed: the reasons are in {output.with_suffix('.csv')}", err=True)
 

@@ -30,6 +30,7 @@ def generation_account(
             "stereo": settings.stereo.value,
             "attempts": settings.attempts,
             "relax": settings.relaxation.value,
+            "duplicate_rmsd": settings.duplicate_rmsd,
             "sampler": sampling.kind.value,
             "steps": sampling.steps,
             "noise_scale": sampling.noise_scale,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from applications.molecular.chemistry import Molecule, MoleculeRefused, Refusal
+from applications.molecular.duplicates import without_duplicates
 from applications.molecular.geometry_checks import GeometryChecker
 from applications.molecular.output import OutputFiles
 from applications.molecular.requests import Request
@@ -133,6 +134,8 @@ def generate_window(
     results: list[GeneratedConformer] = []
     for plan in plans:
         finished = [GeneratedConformer(row=item.row, mol=item.mol) if isinstance(item, _Job) else item for item in plan]
+        if settings.duplicate_rmsd > 0:
+            finished = without_duplicates(finished, threshold=settings.duplicate_rmsd)
         results.extend(_with_relative_energies(finished))
     return results, seconds
 

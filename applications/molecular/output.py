@@ -34,6 +34,7 @@ class Progress:
         windows: groups of requests done.
         made: conformers written.
         failed: rows with a reason instead.
+        duplicates: rows that repeat another one instead.
         sdf_bytes: good bytes of the SDF.
         csv_bytes: good bytes of the table.
         sampling_seconds: time spent in the model, over all runs.
@@ -44,6 +45,7 @@ class Progress:
     windows: int = 0
     made: int = 0
     failed: int = 0
+    duplicates: int = 0
     sdf_bytes: int = 0
     csv_bytes: int = 0
     sampling_seconds: float = 0.0
@@ -88,13 +90,15 @@ class OutputFiles:
         """Write the results of one window; afterwards they survive an interruption."""
         conformers = list(conformers)
         made = [c for c in conformers if c.mol is not None]
+        repeated = sum(c.row.duplicate_of is not None for c in conformers)
         self._append(self.sdf, "".join(_sdf_record(c.mol, c.row, self._account) for c in made if c.mol is not None))
         self._append(self.csv, _csv_text(csv_cells(c.row) for c in conformers))
         self.progress = replace(
             self.progress,
             windows=self.progress.windows + 1,
             made=self.progress.made + len(made),
-            failed=self.progress.failed + len(conformers) - len(made),
+            failed=self.progress.failed + len(conformers) - len(made) - repeated,
+            duplicates=self.progress.duplicates + repeated,
             sdf_bytes=self.sdf.stat().st_size,
             csv_bytes=self.csv.stat().st_size,
             sampling_seconds=self.progress.sampling_seconds + sampling_seconds,

@@ -36,6 +36,7 @@ class ConformerRow:
         relaxed: which atoms a force field moved.
         mmff_energy: MMFF94s energy, kcal/mol.
         rel_energy: the same above the lowest conformer of this molecule in this file.
+        duplicate_of: number of the conformer that this one repeats; it is then not in the SDF.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ConformerRow:
     relaxed: str = ""
     mmff_energy: float | None = None
     rel_energy: float | None = None
+    duplicate_of: int | None = None
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(ConformerRow))

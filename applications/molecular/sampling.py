@@ -10,13 +10,14 @@ from typing import final
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from applications.molecular.batching import collate
 from applications.molecular.chemistry import Molecule
 from applications.molecular.features import MoleculeFeatures, featurize
 from applications.molecular.generate import AbstractConformerSampler
 from applications.molecular.model import ConformerModel, Coupling
-from diffusion import Euler, Interpolant, ODESampler, Sampler, SDESampler, uniform_grid
+from diffusion import Euler, Interpolant, ODESampler, Sampler, SamplerResult, SDESampler, uniform_grid
 from quotient.noise import CounterNoise
 
 
@@ -91,12 +92,26 @@ class ModelSampler(AbstractConformerSampler):
 
     def sample(self, descriptions: Sequence[MoleculeFeatures], seeds: Sequence[int]) -> list[NDArray[np.float64]]:
         """Coordinates in Å; each depends on its molecule, its seed and, by rounding only, on the batch."""
+        positions = self._run(descriptions, seeds, keep_trajectory=False).x
+        return self._unpadded(positions, descriptions)
+
+    def trajectories(self, descriptions: Sequence[MoleculeFeatures], seeds: Sequence[int]) -> list[NDArray[np.float64]]:
+        """Coordinates in Å at all times, [steps + 1, m, 3] for each description; the last are those of `sample`."""
+        frames = self._run(descriptions, seeds, keep_trajectory=True).trajectory
+        assert frames is not None
+        return self._unpadded(frames.transpose(0, 1), descriptions)
+
+    def _run(
+        self, descriptions: Sequence[MoleculeFeatures], seeds: Sequence[int], *, keep_trajectory: bool
+    ) -> SamplerResult:
         batch = collate(descriptions, scale=self._model.scale).to(self._device)
         diffusion = self._model.diffusion
         noise = CounterNoise(torch.tensor(seeds, dtype=torch.int64, device=self._device))
         like = torch.zeros(batch.size, batch.n_atoms, 3, device=self._device)
         sampler = self._settings.sampler(diffusion.path(batch))
         with torch.no_grad():
-            end = diffusion.sample(sampler, like, noise, condition=batch).x
-        positions = (end * self._model.scale).double().cpu().numpy()
-        return [positions[i, : d.n_atoms] for i, d in enumerate(descriptions)]
+            return diffusion.sample(sampler, like, noise, condition=batch, keep_trajectory=keep_trajectory)
+
+    def _unpadded(self, x: Tensor, descriptions: Sequence[MoleculeFeatures]) -> list[NDArray[np.float64]]:
+        positions = (x * self._model.scale).double().cpu().numpy()
+        return [positions[i, ..., : d.n_atoms, :] for i, d in enumerate(descriptions)]

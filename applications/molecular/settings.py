@@ -32,6 +32,8 @@ class GenerationSettings:
         stereo: what to do with wrong stereochemistry.
         attempts: samples drawn at most for one conformer under `StereoPolicy.RESAMPLE`.
         relaxation: which atoms a force field may move afterwards.
+        duplicate_rmsd: heavy-atom RMSD in Å below which a conformer repeats an earlier one of its molecule and is left
+            out; zero keeps all.
         batch_size: conformers per evaluation of the model; results do not depend on it beyond rounding.
         window: conformers between two writes.
     """
@@ -41,5 +43,6 @@ class GenerationSettings:
     stereo: StereoPolicy = StereoPolicy.RESAMPLE
     attempts: int = 5
     relaxation: Relaxation = Relaxation.HYDROGENS
+    duplicate_rmsd: float = 0.0
     batch_size: int = 64
     window: int = 256
