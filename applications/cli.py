@@ -9,9 +9,11 @@ from __future__ import annotations
 import typer
 
 from applications._cli_derive import derive
+from applications._cli_doctor import doctor
 from applications._cli_generate import demo
 from applications._cli_molecules import molecules
 from applications._cli_verify import verify
+from applications._cli_view import view
 
 app = typer.Typer(
     name="quotient",
@@ -24,6 +26,8 @@ app.add_typer(molecules, name="molecules")
 app.command()(demo)
 app.command()(verify)
 app.command()(derive)
+app.command()(view)
+app.command()(doctor)
 
 
 def main() -> None:

@@ -20,8 +20,14 @@ _COLOURS = {
 }  # fmt: skip
 _RADII = {1: 0.24, 6: 0.36, 7: 0.36, 8: 0.35, 9: 0.34}
 _DEFAULT_RADIUS = 0.45
+_UNKNOWN_COLOUR = "#c040c0"
 _STICK = 0.10
 _DOUBLE_GAP = 0.13
+
+
+def atom_style(atomic_number: int) -> tuple[str, float]:
+    """Colour and radius (Å) of an element in pictures."""
+    return _COLOURS.get(atomic_number, _UNKNOWN_COLOUR), _RADII.get(atomic_number, _DEFAULT_RADIUS)
 
 
 @final
@@ -120,7 +126,7 @@ def _draw(axes: Axes, mol: Chem.Mol, positions: NDArray[np.float64]) -> None:
         i, number = atom.GetIdx(), atom.GetAtomicNum()
         radius = _RADII.get(number, _DEFAULT_RADIUS) * (0.92 + 0.16 * near[i])
         x, y = positions[i, :2]
-        face = _faded(_COLOURS.get(number, "#c040c0"), near[i])
+        face = _faded(_COLOURS.get(number, _UNKNOWN_COLOUR), near[i])
         order = 10 + 2 * depth[i]
         axes.add_patch(
             Circle((x, y), radius, facecolor=face, edgecolor=_faded("#202020", near[i]), lw=0.6, zorder=order)
@@ -136,7 +142,8 @@ def _draw(axes: Axes, mol: Chem.Mol, positions: NDArray[np.float64]) -> None:
             )
         )
     kekulised = Chem.Mol(mol)
-    Chem.Kekulize(kekulised, clearAromaticFlags=True)
+    if any(atom.GetIsAromatic() for atom in kekulised.GetAtoms()):
+        Chem.Kekulize(kekulised, clearAromaticFlags=True)
     for bond in kekulised.GetBonds():
         _draw_bond(axes, bond, positions, near)
 
@@ -161,7 +168,7 @@ def _draw_bond(axes: Axes, bond: Chem.Bond, positions: NDArray[np.float64], near
             corners += [stop - width * sideways, start - width * sideways]
             number = bond.GetOwningMol().GetAtomWithIdx(end).GetAtomicNum()
             order = 10 + (positions[end, 2] + middle[2]) - 0.02
-            face = _faded(_COLOURS.get(number, "#c040c0"), near[end])
+            face = _faded(_COLOURS.get(number, _UNKNOWN_COLOUR), near[end])
             axes.add_patch(
                 Polygon(corners, facecolor=face, edgecolor=_faded("#202020", near[end]), lw=0.4, zorder=order)
             )

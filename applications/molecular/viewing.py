@@ -1,0 +1,155 @@
+"""Structures of a file to look at: pictures, and a page that turns them, without a network."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final, final
+
+import numpy as np
+from numpy.typing import NDArray
+from rdkit import Chem, rdBase
+
+from applications.molecular.pictures import Panel, atom_style, draw_grid
+from applications.molecular.structures import with_conformers
+
+_COLUMNS: Final = 6
+_STRIP: Final = 6
+_TITLE: Final = 30
+_ORDERS: Final = {Chem.BondType.DOUBLE: 2, Chem.BondType.TRIPLE: 3}
+
+
+@final
+class ViewError(ValueError):
+    """A file that cannot be shown; the message names the remedy."""
+
+
+@final
+@dataclass(frozen=True)
+class Structure:
+    """One entry of a file.
+
+    Attributes:
+        title: what it is called.
+        mol: its atoms and bonds.
+        frames: coordinates in Å, [K, n, 3]; more than one for a trajectory or an ensemble.
+        facts: what the file says about it.
+    """
+
+    title: str
+    mol: Chem.Mol
+    frames: NDArray[np.float64]
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+def read_structures(path: Path) -> list[Structure]:
+    """Structures of an SDF, one a record, or of a PDB file, whose models are the frames of one structure.
+
+    Raises:
+        ViewError: the file is missing, of another kind, or holds nothing that can be drawn.
+    """
+    readers = {".sdf": _of_sdf, ".pdb": _of_pdb}
+    if path.suffix.lower() not in readers:
+        raise ViewError(f"got {path}, expected a file that ends in {' or '.join(readers)}")
+    if not path.is_file():
+        raise ViewError(f"there is no file {path}")
+    with rdBase.BlockLogs():
+        try:
+            found = readers[path.suffix.lower()](path)
+        except OSError:
+            # RDKit's word for a file without content
+            found = []
+    if not found:
+        raise ViewError(f"{path} holds no structure with coordinates that can be read")
+    return found
+
+
+def _of_sdf(path: Path) -> list[Structure]:
+    found = []
+    for mol in Chem.SDMolSupplier(str(path), removeHs=False):
+        if mol is not None and mol.GetNumConformers():
+            facts = {name: mol.GetProp(name) for name in mol.GetPropNames()}
+            title = mol.GetProp("_Name") if mol.HasProp("_Name") else ""
+            number = f" {facts['conf_id']}" if "conf_id" in facts else ""
+            frames = mol.GetConformer().GetPositions()[None]
+            found.append(Structure(f"{title or f'record {len(found) + 1}'}{number}", mol, frames, facts))
+    return found
+
+
+def _of_pdb(path: Path) -> list[Structure]:
+    # bonds guessed from distances would be those of the first model, which in a trajectory is noise
+    mol = Chem.MolFromPDBFile(str(path), sanitize=False, removeHs=False, proximityBonding=False)
+    if mol is not None and not mol.GetNumBonds():
+        mol = Chem.MolFromPDBFile(str(path), sanitize=False, removeHs=False)
+    if mol is None or not mol.GetNumConformers():
+        return []
+    frames = np.stack([mol.GetConformer(c.GetId()).GetPositions() for c in mol.GetConformers()])
+    return [Structure(path.stem, mol, frames)]
+
+
+def draw_structures(structures: Sequence[Structure], path: Path) -> None:
+    """Draw a PNG: conformers in rows by molecule, or a strip of times for a structure with several frames.
+
+    Args:
+        structures: at least one.
+        path: the PNG, replaced if it exists.
+    """
+    rows: list[list[Panel]] = []
+    previous = ""
+    for structure in structures:
+        key = Chem.MolToSmiles(structure.mol, isomericSmiles=False)
+        if len(structure.frames) > 1:
+            rows.append(_strip(structure))
+        elif key == previous and len(rows[-1]) < _COLUMNS:
+            rows[-1].append(Panel(structure.mol, _short(structure.title)))
+        else:
+            rows.append([Panel(structure.mol, _short(structure.title))])
+        previous = key if len(structure.frames) == 1 else ""
+    draw_grid(rows, path)
+
+
+def _strip(structure: Structure) -> list[Panel]:
+    chosen = np.unique(np.linspace(0, len(structure.frames) - 1, _STRIP).round().astype(int))
+    mol = with_conformers(structure.mol, structure.frames[chosen])
+    return [Panel(mol, f"{_short(structure.title)}: {k + 1}", conf_id=i) for i, k in enumerate(chosen.tolist())]
+
+
+def _short(title: str) -> str:
+    """A title that fits under a panel."""
+    half = _TITLE // 2
+    return title if len(title) <= _TITLE else f"{title[: half - 1]}…{title[-half:]}"
+
+
+def write_page(structures: Sequence[Structure], path: Path, *, title: str) -> None:
+    """Write one HTML file that shows and turns the structures; it needs nothing else, and no network.
+
+    Args:
+        structures: at least one.
+        path: the page, replaced if it exists.
+        title: of the page.
+    """
+    template = resources.files("applications.molecular").joinpath("templates/viewer.html").read_text(encoding="utf-8")
+    # a closing tag inside a string would end the script
+    data = json.dumps([_plain(structure) for structure in structures], separators=(",", ":")).replace("</", "<\\/")
+    path.write_text(template.replace("__TITLE__", html.escape(title)).replace("__DATA__", data), encoding="utf-8")
+
+
+def _plain(structure: Structure) -> dict[str, Any]:
+    frames = structure.frames - structure.frames.mean(axis=1, keepdims=True)
+    kekulised = Chem.Mol(structure.mol)
+    if any(atom.GetIsAromatic() for atom in kekulised.GetAtoms()):
+        Chem.Kekulize(kekulised, clearAromaticFlags=True)
+    styles = [(atom.GetSymbol(), *atom_style(atom.GetAtomicNum())) for atom in kekulised.GetAtoms()]
+    bonds = kekulised.GetBonds()
+    return {
+        "title": structure.title,
+        "facts": structure.facts,
+        "atoms": [{"symbol": symbol, "colour": colour, "size": size} for symbol, colour, size in styles],
+        "bonds": [[b.GetBeginAtomIdx(), b.GetEndAtomIdx(), _ORDERS.get(b.GetBondType(), 1)] for b in bonds],
+        "frames": frames.round(3).tolist(),
+        "radius": float(np.linalg.norm(frames[-1], axis=-1).max()) + 0.8,
+    }
