@@ -5,12 +5,13 @@ JOBS   ?= 2
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test docs check lint types contracts tests format clean
+.PHONY: help demo test docs paper check lint types contracts tests format clean
 
 help:
 	@echo "make demo    create $(VENV), install, generate conformers of a few drugs"
 	@echo "make test    create $(VENV), install the tested set, run lint, types, import contracts and all tests"
 	@echo "make docs    build the documentation into build/site, broken links are errors"
+	@echo "make paper   make the pictures and tables of docs/paper again"
 	@echo "make format  let ruff rewrite the sources"
 	@echo "make clean   remove environments, caches and build products"
 
@@ -22,6 +23,9 @@ test: $(VENV)/.installed-test
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/mkdocs build --strict --quiet
+
+paper: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(BIN)/python docs/paper/make.py
 
 # The parts of `make test`, in an environment that is there already.
 check: lint types contracts tests
@@ -57,7 +61,7 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
-	$(PIP) install -c constraints.txt -e '.[test,protein,evaluation]'
+	$(PIP) install -c constraints.txt -e '.[test,protein,evaluation,mutation]'
 	@touch $@
 
 $(VENV)/.installed-docs: $(BIN)/python pyproject.toml constraints.txt

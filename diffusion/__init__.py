@@ -1,5 +1,6 @@
 """Diffusion models on quotient spaces: interpolants, treatments, samplers."""
 
+from diffusion.aligned_oracle import OrbitAlignedMixture
 from diffusion.conversions import (
     denoiser_from_score,
     denoiser_from_velocity,
@@ -33,6 +34,7 @@ from diffusion.oracle import OrbitMixture
 from diffusion.parameterizations import Denoiser, Parameterization, Velocity
 from diffusion.priors import GaussianPrior, HarmonicPrior, Prior, UniformSpherePrior
 from diffusion.reweighting import BoltzmannWeights, boltzmann_weights
+from diffusion.rivals import AlignedOptimum, AlignedPredictionOptimum, AlignedTargetOptimum, ProcrustesMean
 from diffusion.samplers import Euler, Heun, ODEMethod, ODESampler, Sampler, SamplerResult, SDESampler, VelocityField
 from diffusion.schedules import Coefficients, CosineSchedule, LinearSchedule, Schedule, VarianceExplodingSchedule
 from diffusion.treatments import (
@@ -46,8 +48,11 @@ from diffusion.treatments import (
 )
 
 __all__ = [
+    "AlignedOptimum",
     "AlignedPrediction",
+    "AlignedPredictionOptimum",
     "AlignedTarget",
+    "AlignedTargetOptimum",
     "BoltzmannWeights",
     "Coefficients",
     "CorruptModelError",
@@ -76,11 +81,13 @@ __all__ = [
     "ODEMethod",
     "ODESampler",
     "OrbitAligned",
+    "OrbitAlignedMixture",
     "OrbitAveraged",
     "OrbitMixture",
     "Parameterization",
     "PredictorCorrectorSampler",
     "Prior",
+    "ProcrustesMean",
     "Quotient",
     "QuotientModel",
     "SDESampler",

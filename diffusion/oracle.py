@@ -33,13 +33,13 @@ class OrbitMixture:
         action: the compact part of G, acting linearly on the slice (rotations where G has translations too).
         posterior: log Z and E[g m] for that action.
         templates: m_k, shape ``[K, *point_shape]``; centred here.
-        jitter: sigma, positive.
+        jitter: sigma, not negative.
         interpolant: with independent coupling and the isotropic Gaussian prior.
         weights: w_k, positive, shape ``[K]``; equal by default.
 
     Raises:
         NoClosedScoreError: when the interpolant has another coupling or prior.
-        DiffusionError: for an action that is not compact, and for a jitter or weights that are not positive.
+        DiffusionError: for an action that is not compact, a negative jitter, and weights that are not positive.
     """
 
     def __init__(
@@ -60,8 +60,10 @@ class OrbitMixture:
         weights = torch.ones(len(templates), dtype=torch.float64) if weights is None else weights
         if not action.group.compact:
             raise DiffusionError(f"the mixture needs the compact part of the group, got {action.group!r}")
-        if jitter <= 0 or weights.shape != templates.shape[:1] or bool((weights <= 0).any()):
-            raise DiffusionError(f"jitter and the weights of the templates must be positive, got {jitter}, {weights}")
+        if not jitter >= 0 or weights.shape != templates.shape[:1] or not bool((weights > 0).all()):
+            raise DiffusionError(
+                f"the jitter must not be negative, and each template needs one positive weight, got {jitter}, {weights}"
+            )
         self.quotient = quotient
         self.action = action
         self.posterior = posterior
@@ -87,17 +89,27 @@ class OrbitMixture:
         variance = c.alpha**2 + c.gamma**2 + c.beta**2 * self.jitter**2
         return c.beta.to(like.real.dtype), variance.to(like.real.dtype)
 
-    def _components(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Log weights of the templates given x_t but for a common term, ``[K, ...]``; y and m_k broadcast."""
-        space = self.quotient.total_space
+    def _pairs(self, x_t: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """The dual point y = beta x_t / s^2 and the templates, both ``[K, ..., *point_shape]``."""
         beta, variance = self._scales(t, x_t)
         dual = align_time(beta / variance, x_t) * x_t
-        shape = (len(self.templates), *(1,) * (x_t.ndim - len(space.shape)), *space.shape)
-        templates = self.templates.to(x_t).reshape(shape).expand(len(self.templates), *x_t.shape)
+        return dual.expand(len(self.templates), *dual.shape), self.orbits(x_t)
+
+    def orbits(self, like: Tensor) -> Tensor:
+        """The templates m_k, one copy for each point of ``like``, ``[K, ..., *point_shape]``."""
+        shape = self.quotient.total_space.shape
+        templates = self.templates.to(like).reshape(-1, *(1,) * (like.ndim - len(shape)), *shape)
+        return templates.expand(len(self.templates), *like.shape)
+
+    def _log_weights(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Log weights of the templates given x_t but for a common term, shape ``[K, ...]``."""
+        space = self.quotient.total_space
+        beta, variance = self._scales(t, x_t)
+        dual, templates = self._pairs(x_t, t)
         sizes = space.inner_product(templates, templates, templates)
-        logs = self.posterior.log_normalizer(dual.expand_as(templates), templates)
+        logs = self.posterior.log_normalizer(dual, templates)
         weights = self.weights.to(sizes).log().reshape(-1, *(1,) * (sizes.ndim - 1))
-        return weights + logs - beta**2 * sizes / (2 * variance), dual, templates
+        return weights + logs - beta**2 * sizes / (2 * variance)
 
     def log_density(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Log p_t on the slice, with respect to its volume, shape ``[...]``.
@@ -109,13 +121,37 @@ class OrbitMixture:
         _, variance = self._scales(t, x_t)
         size = self.quotient.total_space.inner_product(x_t, x_t, x_t)
         normalizer = 0.5 * self._dimension * (2 * math.pi * variance).log()
-        return torch.logsumexp(self._components(x_t, t)[0], 0) - size / (2 * variance) - normalizer
+        return torch.logsumexp(self._log_weights(x_t, t), 0) - size / (2 * variance) - normalizer
+
+    def responsibilities(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """r_k = P(k | x_t), the posterior weight of each template with its orbit integrated out, shape ``[K, ...]``.
+
+        Args:
+            x_t: points of the slice, shape ``[..., *point_shape]``.
+            t: a scalar, or the leading shape of the points; less than 1 where sigma = 0.
+        """
+        if len(self.templates) == 1:
+            like = self.quotient.total_space.inner_product(x_t, x_t, x_t)
+            return torch.ones_like(like).unsqueeze(0)
+        return torch.softmax(self._log_weights(x_t, t), 0)
+
+    def with_orbit_mean(self, orbit_mean: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        """E[x1 | x_t] for a given mean of g m_k: (beta sigma^2 x_t + a^2 E[g m_k]) / s^2 with a^2 = alpha^2 + gamma^2.
+
+        Args:
+            orbit_mean: E[g m_k | x_t], shape ``[..., *point_shape]``, or one for each orbit in front of them.
+            x_t: points of the slice.
+            t: as in :meth:`responsibilities`.
+        """
+        beta, variance = self._scales(t, x_t)
+        kept = align_time(beta * self.jitter**2 / variance, x_t)
+        return kept * x_t + align_time(1 - beta**2 * self.jitter**2 / variance, x_t) * orbit_mean
 
     def _orbit_mean(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """sum_k r_k E[g m_k], r_k the posterior weight of template k, shape ``[..., *point_shape]``."""
-        logs, dual, templates = self._components(x_t, t)
-        means = self.posterior.mean(dual.expand_as(templates), templates)
-        return (align_time(torch.softmax(logs, 0), means) * means).sum(0)
+        """sum_k r_k E[g m_k], shape ``[..., *point_shape]``."""
+        dual, templates = self._pairs(x_t, t)
+        means = self.posterior.mean(dual, templates)
+        return (align_time(self.responsibilities(x_t, t), means) * means).sum(0)
 
     def score(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Grad log p_t = -x / s^2 + (beta / s^2) sum_k r_k E[g m_k], r_k the posterior weight of template k."""
@@ -123,13 +159,11 @@ class OrbitMixture:
         return align_time(1 / variance, x_t) * (align_time(beta, x_t) * self._orbit_mean(x_t, t) - x_t)
 
     def denoiser(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """E[x1 | x_t] = (beta sigma^2 x_t + a^2 sum_k r_k E[g m_k]) / s^2 with a^2 = alpha^2 + gamma^2.
+        """E[x1 | x_t] = (beta sigma^2 x_t + a^2 sum_k r_k E[g m_k]) / s^2.
 
         The same as Tweedie's formula on the score, without its division by beta.
         """
-        beta, variance = self._scales(t, x_t)
-        kept = align_time(beta * self.jitter**2 / variance, x_t)
-        return kept * x_t + align_time(1 - beta**2 * self.jitter**2 / variance, x_t) * self._orbit_mean(x_t, t)
+        return self.with_orbit_mean(self._orbit_mean(x_t, t), x_t, t)
 
     def velocity(self, x_t: Tensor, t: Tensor) -> Tensor:
         """E[alpha' x0 + beta' x1 + gamma' eps | x_t], from the denoiser; not at t = 1 exactly."""

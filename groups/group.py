@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from groups._constants import constant
 from groups.errors import GroupError
+from groups.exponential import matrix_exponential
 
 
 def element_dtype(like: Tensor, *, is_complex: bool) -> torch.dtype:
@@ -165,8 +166,7 @@ class AbstractMatrixGroup(Group):
             raise GroupError(f"{self!r} takes coordinates [..., {self.dim}], got {tuple(coordinates.shape)}")
         basis = self.basis_like(coordinates)
         matrix = torch.einsum("...a,aij->...ij", coordinates.to(basis.dtype), basis)
-        # of views across axes, matrix_exp takes some only
-        return torch.matrix_exp(matrix.contiguous())
+        return matrix_exponential(matrix)
 
     @override
     def bracket(self, first: Tensor, second: Tensor) -> Tensor:

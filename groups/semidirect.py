@@ -17,6 +17,7 @@ from typing_extensions import override
 from groups._constants import constant
 from groups.autodiff import directional_derivative
 from groups.errors import GroupError
+from groups.exponential import matrix_exponential
 from groups.group import Group
 from groups.laws import array_norm, element_gap
 from groups.product import AbstractProduct
@@ -168,7 +169,7 @@ class SemidirectProduct(AbstractProduct):
         """Coordinates z of n(1) = exp(z), for small D_A ``[..., dim N, dim N]`` and X ``[..., dim N]``."""
         nodes, weights, integrals = (torch.from_numpy(array).to(vector) for array in _gauss())
         shaped = nodes.reshape(-1, *(1,) * derivation.ndim)
-        velocity = (torch.matrix_exp((shaped * derivation).contiguous()) @ vector.unsqueeze(-1)).squeeze(-1)
+        velocity = (matrix_exponential(shaped * derivation) @ vector.unsqueeze(-1)).squeeze(-1)
         constants = self.normal.structure_constants.to(vector)
 
         def slope(z: Tensor) -> Tensor:
@@ -188,7 +189,7 @@ def _integrated(derivation: Tensor, vector: Tensor) -> Tensor:
     """int_0^1 exp(t D) x dt for matrices D ``[..., k, k]`` and vectors x ``[..., k]``."""
     top = torch.cat([derivation, vector.unsqueeze(-1)], -1)
     bottom = torch.zeros_like(top[..., :1, :])
-    return torch.matrix_exp(torch.cat([top, bottom], -2))[..., :-1, -1] if vector.shape[-1] else vector
+    return matrix_exponential(torch.cat([top, bottom], -2))[..., :-1, -1] if vector.shape[-1] else vector
 
 
 @cache

@@ -9,6 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from groups import SpecialOrthogonal
+from groups.exponential import matrix_exponential
 from quotient.embedded import EmbeddedSpace
 from quotient.errors import PointShapeError
 from quotient.shaped import ShapedSpace
@@ -72,7 +73,7 @@ class Stiefel(ShapedSpace, _OrthonormalColumns):
         turn, square = _skew(x.mT @ v), v.mT @ v
         eye = torch.eye(k, dtype=x.dtype, device=x.device).expand_as(turn)
         block = torch.cat([torch.cat([turn, -square], -1), torch.cat([eye, turn], -1)], -2)
-        moved = torch.cat([x, v], -1) @ torch.linalg.matrix_exp(block)[..., :k] @ torch.linalg.matrix_exp(-turn)
+        moved = torch.cat([x, v], -1) @ matrix_exponential(block)[..., :k] @ matrix_exponential(-turn)
         return self._polish(moved)
 
     @override
@@ -120,7 +121,7 @@ class RotationMatrices(_OrthonormalColumns):
 
     @override
     def exp(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
-        turn = torch.linalg.matrix_exp(_skew(base_point.mT @ tangent_vec))
+        turn = matrix_exponential(_skew(base_point.mT @ tangent_vec))
         return self._polish(base_point @ turn)
 
     @override

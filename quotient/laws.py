@@ -148,17 +148,21 @@ def second_fundamental_terms(quotient: OrbitSpace, vertical: Vertical, x: Tensor
 def curvature_scale(quotient: OrbitSpace, vertical: Vertical, x: Tensor) -> Tensor:
     """The natural scale of H, which may vanish by cancellation or because orbits are geodesic, shape ``[...]``.
 
-    That is sum_i |nabla_{u_i} eta_i| + |D_{u_i} eta_i| / |u_i|, the second term in the norm of arrays: on a sphere it
-    is one over the radius.
+    That is sum_i |nabla_{u_i} eta_i| + |D_{u_i} eta_i| / |u_i| + |D_w eta_i|, the last two in the norm of arrays, with
+    white noise w: on a sphere the second is one over the radius. The third is the size of the whole derivative of the
+    fields, whose rounding enters H also where it vanishes along the orbit, as near the axis of a screw motion.
     """
     rank = len(quotient.total_space.shape)
     axis = x.ndim - rank
     terms = second_fundamental_terms(quotient, vertical, x)
     scale = inner_at(quotient.total_space, x)(terms, terms).clamp_min(0).sqrt().sum(-1)
+    normal = torch.randn(x.shape, generator=torch.Generator().manual_seed(0), dtype=x.dtype).to(x.device)
+    noise = quotient.total_space.white_noise(normal, x).contiguous()
     for i in range(vertical.units.shape[-1]):
         u = vertical.frame.vectors.select(axis, i).contiguous()
-        change = directional_derivative(_extended_frame(quotient, vertical, i, axis), x, u)[1]
-        scale = scale + relative(array_norm(change, rank), array_norm(u, rank))
+        field = _extended_frame(quotient, vertical, i, axis)
+        scale = scale + relative(array_norm(directional_derivative(field, x, u)[1], rank), array_norm(u, rank))
+        scale = scale + array_norm(directional_derivative(field, x, noise)[1], rank)
     return scale
 
 

@@ -120,7 +120,7 @@ def test_fine_tuning_starts_from_the_weights_of_another_model(data: Path, tmp_pa
     with pytest.raises(RunMismatchError, match=r"start_from\.sha256"):
         train(data, tmp_path / "second", barely, accelerator="cpu")
     other = replace(barely, hydrogens=Hydrogens.MODELLED)
-    with pytest.raises(StartMismatchError, match="another network, hydrogens or coupling"):
+    with pytest.raises(StartMismatchError, match="another network, hydrogens, coupling or prior"):
         train(data, tmp_path / "third", other, start_from=tmp_path / "first", accelerator="cpu")
 
 

@@ -141,22 +141,6 @@ def test_paths_are_horizontal_and_carry_their_times(quotient: OrbitSpace) -> Non
         assert quotient.is_horizontal(path.xs[k + 1] - path.xs[k], path.xs[k]).all()
 
 
-def test_three_step_sizes_show_the_weak_order() -> None:
-    """The bias of E|x|^2 is h E|H|^2 / 4 per unit time to first order: it halves with the step."""
-    quotient = ShapeSpace(5, 3)
-    start = clouds(1, 5, 0)
-    curvature = float((quotient.mean_curvature(start) ** 2).sum())
-    basis = torch.eye(15, dtype=torch.float64).reshape(15, 5, 3)
-    for h in (0.4, 0.2, 0.1):
-        motion = ProjectedBrownianMotion(quotient, rule=AlwaysLifted())
-        size = torch.tensor(h, dtype=torch.float64)
-        # averaging over +-sqrt(15) e_k integrates second moments exactly
-        noise = torch.cat([basis, -basis]) * math.sqrt(15.0)
-        end = motion.step(start.expand(30, 5, 3), size, noise)
-        growth = float(((end**2).sum((-2, -1)).mean() - (start**2).sum()) / h)
-        assert growth - 12 == pytest.approx(0.25 * h * curvature, rel=1e-9)
-
-
 def test_bad_arguments_are_refused() -> None:
     motion = IntrinsicBrownianMotion(ShapeSpace(4, 3))
     noise = CounterNoise(torch.arange(3))
