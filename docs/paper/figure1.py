@@ -200,10 +200,8 @@ def make(folder: Path, *, count: int = 6_000, n_steps: int = 500, n_paths: int =
     axes[3].set_ylim(0, 2.1)
     axes[3].legend(loc="upper center", fontsize=9.5)
     save(figure, folder, "figure1")
-    exact = sum(
-        weight * float(stats.rice.mean(size / JITTER, scale=JITTER))
-        for weight, size in zip(WEIGHTS, RADII, strict=True)
-    )
+    radii = np.linspace(0.0, 4.0, 4001)
+    exact = np.trapezoid(1.0 - radial_distribution(radii), radii)
     write_table(
         folder,
         "figure1",

@@ -253,12 +253,20 @@ def _spectrum_case() -> Case:
     return Case(mixture, gaps, 150)
 
 
-def _finite_case(action: GroupAction, templates: Tensor, jitter: float, count: int, *, noise: bool) -> Case:
+def _finite_case(
+    action: GroupAction,
+    templates: Tensor,
+    jitter: float,
+    count: int,
+    *,
+    noise: bool,
+    steps: tuple[int, int] = (12, 30),
+) -> Case:
     listed, space = Listed(action), Matrices(*templates.shape[1:])
     mixture = _target(GroupQuotient(space, listed), listed, templates, jitter)
     neighbour = GroupQuotient(space, RotationAction(templates.shape[-1]))
     invariants = {"size": size, "deviation": deviation(mixture)}
-    return Case(mixture, invariants, count, neighbour=neighbour, noise=noise)
+    return Case(mixture, invariants, count, steps, neighbour=neighbour, noise=noise)
 
 
 def _translation_case() -> Case:
@@ -279,10 +287,10 @@ def cases() -> dict[str, Case]:
         "R²/SO(2)": _vector_case(2, 0.5, 2.0, 0.7, count=300),
         "R³/SO(3)": _vector_case(3, 0.6, 2.5, 1.0, count=200),
         "C³/U(1)": _phase_case(),
-        "R⁴ˣ³/SE(3)": _chain_case(0.1, 300, (14, 40)),
+        "R⁴ˣ³/SE(3)": _chain_case(0.1, 600, (14, 40)),
         "R⁴ˣ³/SE(3), wide": _chain_case(0.5, 400, (12, 30)),
         "Herm(3)/U(3)": _spectrum_case(),
         "R²/C₅": _finite_case(fifth, _vectors(2, 1.0), 0.3, 1000, noise=False),
-        "R³ˣ³/S₃": _finite_case(PermutationAction(3), _normal(4, 2, 3, 3), 0.4, 8000, noise=True),
+        "R³ˣ³/S₃": _finite_case(PermutationAction(3), _normal(4, 2, 3, 3), 0.4, 8000, noise=True, steps=(12, 90)),
         "R⁸ˣ³/T(3)": _translation_case(),
     }

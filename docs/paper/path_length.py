@@ -15,13 +15,13 @@ from torch import Tensor
 from unprojected import undivided
 
 from diffusion import ODESampler, SamplerResult, VelocityField, uniform_grid
-from groups import PhaseAction, SpecialOrthogonal, VectorAction
+from groups import PhaseAction, RotationAction
 from quotient import (
     ComplexEuclidean,
     ComplexHypersphere,
-    Euclidean,
     GroupQuotient,
     OrbitSpace,
+    PointClouds,
     ShapeSpace,
     TotalSpace,
 )
@@ -69,7 +69,7 @@ def _bounded(x: Tensor, space: TotalSpace) -> Tensor:
 def plane() -> Case:
     """Rotations of the plane: towards a circle, and around it."""
     quarter = torch.tensor([[0.0, -1.0], [1.0, 0.0]], dtype=torch.float64)
-    quotient = GroupQuotient(Euclidean(2), VectorAction(SpecialOrthogonal(2)))
+    quotient = GroupQuotient(PointClouds(1, 2), RotationAction(2))
     return Case(quotient, lambda x: (1.5 - x.norm(dim=-1, keepdim=True)) * x, lambda x: x @ quarter.mT)
 
 

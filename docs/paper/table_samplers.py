@@ -153,8 +153,8 @@ def _page(
     return "\n".join(
         [
             f"Largest distance of distribution functions over {len(SEEDS)} seeds of N samples each, against "
-            f"{REFERENCES:,} exact draws, and in brackets the smallest p-value (Kolmogorov-Smirnov, the worst invariant "
-            "of each seed). "
+            f"{REFERENCES:,} exact draws, and in brackets the smallest p-value (Kolmogorov-Smirnov tests; the worst "
+            "invariant of each seed). "
             f"✓: every p above {THRESHOLD:g}; ✗: every p below; ?: neither.",
             "",
             "The ODE (Heun), driven by the optimum of each treatment:",

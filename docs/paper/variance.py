@@ -15,8 +15,8 @@ from style import BLACK, BLUE, GREEN, HERE, ORANGE, PURPLE, RED, SKY, panels, sa
 from torch import Tensor
 from variance_forms import TREATMENTS, OrbitData
 
-from groups import RotationAction, SpecialOrthogonal, VectorAction
-from quotient import Euclidean, GroupQuotient, ShapeSpace
+from groups import RotationAction
+from quotient import GroupQuotient, PointClouds, ShapeSpace
 from quotient.orbit_posterior import orbit_posterior
 
 LINES = ((ORANGE, "-"), (BLUE, "-"), (GREEN, "-"), (RED, "--"), (PURPLE, ":"))
@@ -24,13 +24,13 @@ SEED = 5
 
 
 def rings(radii: tuple[float, ...], *, spread: float = 0.0, nodes: int = 1) -> OrbitData:
-    """Circles in the plane: around each radius a normal law of radii, as a Gauss-Hermite rule."""
+    """Circles in the plane, one point each: around each radius a normal law of radii, as a Gauss-Hermite rule."""
     places, weights = np.polynomial.hermite_e.hermegauss(nodes)
-    action = VectorAction(SpecialOrthogonal(2))
+    action = RotationAction(2)
     all_radii = torch.cat([radius + spread * torch.from_numpy(places) for radius in radii])
     shares = torch.from_numpy(weights / weights.sum()).repeat(len(radii)) / len(radii)
-    templates = torch.stack([all_radii, torch.zeros_like(all_radii)], -1)
-    return OrbitData(GroupQuotient(Euclidean(2), action), orbit_posterior(action), templates, shares)
+    templates = torch.stack([all_radii, torch.zeros_like(all_radii)], -1).unsqueeze(-2)
+    return OrbitData(GroupQuotient(PointClouds(1, 2), action), orbit_posterior(action), templates, shares)
 
 
 def carbon_chain(dihedral: float) -> Tensor:
@@ -95,7 +95,7 @@ def sphere_ratio(kappa: np.ndarray) -> np.ndarray:
 def close_rings(kappas: Tensor) -> Tensor:
     """The ratio of :func:`circle_ratio` from the exact variances, for radii 1 and 1.001 and t = 1/2."""
     data, t = rings((1.0, 1.001)), torch.tensor(0.5, dtype=torch.float64)
-    x_t = torch.stack([kappas * 0.5, torch.zeros_like(kappas)], -1)
+    x_t = torch.stack([kappas * 0.5, torch.zeros_like(kappas)], -1).unsqueeze(-2)
     found = data.variances(x_t, t)
     return found[2] / found[3]
 

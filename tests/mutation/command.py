@@ -35,7 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--slow", action="store_true", help="with --collect: of the slow ones among them")
     add("--again", action="store_true", help="run the survivors of --out against tests that they have not met")
     add("--planted", action="store_true", help="run the planted errors, each against the test that must fail")
-    add("--report", type=Path, metavar="FILE", help="print the counts and the survivors of a file of results")
+    add("--report", type=Path, metavar="FILE", help="print counts and survivors of the sample in a file of results")
     return parser
 
 
@@ -86,7 +86,9 @@ def _run(arguments: argparse.Namespace) -> None:
 
     def work(i: int) -> str:
         preload_below(todo[i].path)
-        row: dict[str, Any] = try_mutant(ROOT, todo[i], reach, slow, known.get(todo[i].key, {}).get("passed", ()))
+        before = known.get(todo[i].key, {"passed": (), "seconds": 0.0})
+        row: dict[str, Any] = try_mutant(ROOT, todo[i], reach, slow, before["passed"])
+        row["seconds"] += before["seconds"]
         return json.dumps(row)
 
     in_shards(arguments.jobs, len(todo), work, arguments.out)
@@ -99,7 +101,9 @@ def main() -> None:
     arguments = _parser().parse_args()
     os.chdir(ROOT)
     if arguments.report is not None:
-        rows = list(results(arguments.report).values())
+        found = results(arguments.report)
+        chosen = sample(ROOT, FLOORS, arguments.count, arguments.seed)
+        rows = [found[mutant.key] for mutant in chosen if mutant.key in found]
         sys.stdout.write(table(rows) + "\n\n" + survivors(rows) + "\n")
         return
     preload()

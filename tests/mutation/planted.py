@@ -10,7 +10,7 @@ PLANTED = (
         "quotient/lift.py",
         "(0.5 * curvature_drift * step * sigma**2)",
         "(curvature_drift * step * sigma**2)",
-        "tests/quotient/test_brownian.py::test_three_step_sizes_show_the_weak_order",
+        "tests/diffusion/test_sampler_steps.py::test_eta_of_the_caller",
     ),
     Planted(
         "1/2 dropped: H from moments",
@@ -122,14 +122,14 @@ PLANTED = (
         "quotient/lift.py",
         "- (0.5 * curvature_drift",
         "+ (0.5 * curvature_drift",
-        "tests/quotient/test_brownian.py::test_three_step_sizes_show_the_weak_order",
+        "tests/diffusion/test_sampler_steps.py::test_eta_of_the_caller",
     ),
     Planted(
         "sign of H: shape space",
         "quotient/shape_space.py",
         "return (bent - project(frame, bent, _INNER)).to",
         "return -(bent - project(frame, bent, _INNER)).to",
-        "tests/quotient/test_score.py::test_quotient_score_is_the_gradient_of_log_density_times_volume",
+        "tests/diffusion/test_sampler_steps.py::test_eta_of_the_caller",
     ),
     Planted(
         "sign of H: from moments",
@@ -150,7 +150,7 @@ PLANTED = (
         "quotient/score.py",
         "base_point) - quotient.mean_curvature",
         "base_point) + quotient.mean_curvature",
-        "tests/quotient/test_score.py::test_quotient_score_is_the_gradient_of_log_density_times_volume",
+        "tests/quotient/test_score.py::test_score_of_the_radius_of_a_plane_gaussian",
     ),
     Planted(
         "sign of H: from the volume",
@@ -234,7 +234,7 @@ PLANTED = (
         "quotient/lift.py",
         "(sigma * step.sqrt())",
         "(sigma * step)",
-        "tests/quotient/test_brownian.py::test_three_step_sizes_show_the_weak_order",
+        "tests/diffusion/test_sampler_steps.py::test_eta_of_the_caller",
     ),
     Planted(
         "h for sqrt(h): intrinsic Brownian motion",
@@ -290,6 +290,6 @@ PLANTED = (
         "quotient/lift.py",
         "lifted = pull + quotient.horizontal_projection(noise, here)",
         "lifted = pull + noise",
-        "tests/quotient/test_brownian.py::test_three_step_sizes_show_the_weak_order",
+        "tests/diffusion/test_sampler_steps.py::test_eta_of_the_caller",
     ),
 )
