@@ -166,11 +166,14 @@ def outcome(trajectory: Tensor) -> Outcome:
     )
 
 
-def draw_paths(axis: Axes, process: Process, *, n_paths: int, n_steps: int) -> None:
-    """Paths from a ring of starts, prior end light and data end dark."""
+def ring(n_paths: int) -> Tensor:
+    """Starts of the paths that are drawn, ``[n_paths, 2]``."""
     turn = torch.arange(n_paths, dtype=torch.float64) * (2 * math.pi / n_paths)
-    start = 1.3 * torch.stack([turn.cos(), turn.sin()], -1)
-    paths = run(process, start, n_steps, SEED).numpy()
+    return 1.3 * torch.stack([turn.cos(), turn.sin()], -1)
+
+
+def draw_paths(axis: Axes, process: Process, paths: np.ndarray) -> None:
+    """Paths ``[n_steps + 1, n_paths, 2]`` with their ends, over the rings of the data."""
     for radius in RADII:
         axis.add_patch(Circle((0, 0), radius, fill=False, color=GREY, linestyle="--", linewidth=1))
     axis.plot(paths[:, :, 0], paths[:, :, 1], color=process.colour, linewidth=0.9, alpha=0.75)
@@ -186,11 +189,12 @@ def make(folder: Path, *, count: int = 6_000, n_steps: int = 500, n_paths: int =
     outcomes: dict[str, Outcome] = {}
     for number, process in enumerate(track(PROCESSES, description="figure 1")):
         start = GeneratorNoise(torch.Generator().manual_seed(SEED)).normal(torch.zeros(count, 2, dtype=torch.float64))
-        trajectory = run(process, start, n_steps, SEED + 1)
+        both = run(process, torch.cat([ring(n_paths), start]), n_steps, SEED + 1)
+        paths, trajectory = both[:, :n_paths], both[:, n_paths:]
         outcomes[process.name] = outcome(trajectory)
         if not process.pictured:
             continue
-        draw_paths(axes[number], process, n_paths=n_paths, n_steps=n_steps)
+        draw_paths(axes[number], process, paths.numpy())
         heights, edges = np.histogram(trajectory[-1].norm(dim=-1).numpy(), bins=np.linspace(0, 3.2, 49))
         heights = heights / (count * np.diff(edges))
         axes[3].stairs(heights, edges, color=process.colour, linestyle=process.dash, linewidth=2, label=process.name)

@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from tests.mutation.planted import PLANTED
 from tests.mutation.planting import run_all
 from tests.mutation.reach import Reach
 from tests.mutation.report import survivors, table
-from tests.mutation.sampling import sample
+from tests.mutation.sampling import digest, sample
 from tests.mutation.session import FLOORS, in_shards, preload, preload_below, results, try_mutant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +48,8 @@ def _forked(work: Callable[[], None]) -> None:
         try:
             work()
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     if os.waitpid(child, 0)[1]:
@@ -55,8 +58,7 @@ def _forked(work: Callable[[], None]) -> None:
 
 def _collect(maps: Path, paths: Sequence[str], *, slow: bool) -> None:
     maps.mkdir(parents=True, exist_ok=True)
-    names = "-".join(Path(path).stem for path in paths)[:80]
-    out = maps / f"{'slow' if slow else 'quick'}-{names}.json"
+    out = maps / f"{'slow' if slow else 'quick'}-{Path(paths[0]).stem}-{digest(' '.join(paths))}.json"
     marker = "slow" if slow else "not slow"
     _forked(lambda: collect(ROOT, FLOORS, [*paths, "-m", marker], out))
 

@@ -53,9 +53,20 @@ def collect(root: Path, packages: Sequence[str], arguments: Sequence[str], out: 
     cov = coverage.Coverage(data_file=str(data), include=[f"{root}/{p}/*" for p in packages], config_file=False)
     plugin = ContextPlugin(cov)
     cov.start()
-    pytest.main(["-q", "-p", "no:cacheprovider", "--hypothesis-profile=ci", *arguments], plugins=[plugin])
+    # the runner has imported hypothesis already
+    options = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--hypothesis-profile=ci",
+        "-W",
+        "ignore::pytest.PytestAssertRewriteWarning",
+    ]
+    code = pytest.main([*options, *arguments], plugins=[plugin])
     cov.stop()
     cov.save()
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        raise RuntimeError(f"pytest ended with {code!r} on {' '.join(arguments)}")
     names = [name for name in plugin.seconds if name not in plugin.failed]
     position = {f"test|{name}": i for i, name in enumerate(names)}
     lines: dict[str, dict[int, list[int | str]]] = {}
