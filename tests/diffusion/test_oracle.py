@@ -217,5 +217,5 @@ def test_oracle_refuses_what_it_does_not_know() -> None:
         OrbitMixture(
             quotient, action, posterior, templates, jitter=0.1, interpolant=Interpolant(coupling=OrbitAligned())
         )
-    with pytest.raises(ValueError, match="must be positive"):
-        OrbitMixture(quotient, action, posterior, templates, jitter=0.0, interpolant=Interpolant())
+    with pytest.raises(ValueError, match="must not be negative"):
+        OrbitMixture(quotient, action, posterior, templates, jitter=-0.1, interpolant=Interpolant())
