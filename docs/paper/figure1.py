@@ -64,9 +64,7 @@ PROCESSES = (
     Process("lifted", BLUE, "-", QUOTIENT, 1.0, AlwaysLifted()),
     Process("unprojected", ORANGE, "--", FREE, 1.0, AlwaysLifted()),
     Process("no curvature drift", RED, ":", QUOTIENT, 0.0, AlwaysLifted()),
-    Process(
-        "lifted, unprojected near the origin", GREEN, "-.", QUOTIENT, 1.0, UnprojectedNearSmallOrbits(), pictured=False
-    ),
+    Process("lifted, small-orbit rule", GREEN, "-.", QUOTIENT, 1.0, UnprojectedNearSmallOrbits(), pictured=False),
 )
 
 
@@ -209,7 +207,7 @@ def make(folder: Path, *, count: int = 6_000, n_steps: int = 500, n_paths: int =
     write_table(
         folder,
         "figure1",
-        ("process", "steps that stay on a ray", "median angle swept", "mean radius", "distance from exact law", "p"),
+        ("process", "on a ray", "angle swept", "mean radius", "distance", "p"),
         [
             (
                 name,

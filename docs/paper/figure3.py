@@ -219,7 +219,7 @@ def make(
     write_table(
         folder,
         "figure3",
-        ("ODE driven by", "share of long bonds", "mean bond", "distance from the data"),
+        ("ODE driven by", "share of long bonds", "mean bond", "distance"),
         [
             *(
                 (flow.name, share(flow.long_share()), f"{flow.bonds[-1].mean():.3f}", f"{flow.distance():.3f}")

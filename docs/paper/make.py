@@ -1,6 +1,7 @@
 """Make the pictures and tables of this folder again and put the tables into the page: `python docs/paper/make.py`.
 
-Names of scripts after it run only these: `python docs/paper/make.py figure1 variance`.
+Names of scripts after it run only these: `python docs/paper/make.py figure1 variance`. The name `page` runs none of
+them and fills the page with the tables that are there.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ def main(names: tuple[str, ...] = SCRIPTS) -> None:
     Raises:
         SystemExit: for a name that is not one of ``SCRIPTS``.
     """
+    names = tuple(name for name in names if name != "page")
     unknown = sorted(set(names) - set(SCRIPTS))
     if unknown:
         raise SystemExit(f"no script makes {', '.join(unknown)}: choose from {', '.join(SCRIPTS)}")

@@ -26,10 +26,10 @@ _SETTINGS = {
     "axes.grid": True,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.titlesize": 13,
+    "axes.titlesize": 12.5,
     "axes.labelsize": 12,
     "font.size": 12,
-    "figure.dpi": 150,
+    "figure.dpi": 170,
     "grid.alpha": 0.3,
     "legend.fontsize": 11,
     "legend.framealpha": 0.85,
@@ -40,7 +40,9 @@ _SETTINGS = {
 def panels(rows: int, columns: int, *, height: float = 3.3) -> tuple[Figure, list[Axes]]:
     """A figure as wide as a page, and its panels row by row."""
     with plt.style.context(_SETTINGS):
-        figure, axes = plt.subplots(rows, columns, figsize=(8.0, height * rows), layout="constrained", squeeze=False)
+        figure, axes = plt.subplots(
+            rows, columns, figsize=(7.0, 0.94 * height * rows), layout="constrained", squeeze=False
+        )
     return figure, [axis for row in axes for axis in row]
 
 

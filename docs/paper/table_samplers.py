@@ -41,13 +41,12 @@ class Comparison:
     p_values: list[float]
 
     @classmethod
-    def of(cls, case: Case, samples: Tensor, references: Tensor) -> Comparison:
-        """Compare samples ``[seeds, count, *point_shape]`` with exact draws ``[n, *point_shape]``."""
+    def of(cls, case: Case, samples: Tensor) -> Comparison:
+        """Compare samples ``[seeds, count, *point_shape]`` with exact draws."""
         distances, p_values = [], []
-        expected = {name: invariant(references) for name, invariant in case.invariants.items()}
         for run in samples:
             tests: list[Any] = [
-                stats.ks_2samp(invariant(run), expected[name], method="asymp")
+                stats.ks_2samp(invariant(run), case.expected[name], method="asymp")
                 for name, invariant in case.invariants.items()
             ]
             worst = min(tests, key=lambda test: test.pvalue)
@@ -120,9 +119,8 @@ def mistakes(case: Case) -> dict[str, Tensor]:
     return samples
 
 
-def ends_of_long_chains(case: Case, samples: Tensor) -> float:
+def long_end(ends: Tensor) -> float:
     """Median distance of the ends of the chains nearer to the long conformer."""
-    ends = case.invariants["ends"](samples).flatten()
     return float(ends[ends > 3.16].median())
 
 
@@ -184,15 +182,14 @@ def make(folder: Path) -> Path:
     with Progress() as progress, torch.no_grad():
         task = progress.add_task("samplers", total=3 * len(all_cases))
         for name, case in all_cases.items():
-            references = case.reference()
             for sampler, results in ((case.ode(), ode), (case.sde(), sde)):
                 drawn = {label: case.draw(sampler, field) for label, field in optima(case).items()}
-                results[name] = {label: Comparison.of(case, x, references) for label, x in drawn.items()}
+                results[name] = {label: Comparison.of(case, x) for label, x in drawn.items()}
                 if results is ode and "ends" in case.invariants:
-                    lengths[name] = {label: ends_of_long_chains(case, x) for label, x in drawn.items()}
-                    lengths[name]["exact draws"] = ends_of_long_chains(case, references)
+                    lengths[name] = {label: long_end(case.invariants["ends"](x)) for label, x in drawn.items()}
+                    lengths[name]["exact draws"] = long_end(case.expected["ends"])
                 progress.advance(task)
-            wrong[name] = {label: Comparison.of(case, x, references) for label, x in mistakes(case).items()}
+            wrong[name] = {label: Comparison.of(case, x) for label, x in mistakes(case).items()}
             progress.advance(task)
     path = folder / "table_samplers.md"
     path.write_text(_page(all_cases, ode, sde, wrong, lengths), encoding="utf-8")

@@ -11,7 +11,7 @@ import torch
 from matplotlib.axes import Axes
 from rich.progress import track
 from scipy import special
-from style import BLACK, BLUE, GREEN, HERE, ORANGE, PURPLE, RED, SKY, panels, save, share, write_table
+from style import BLACK, BLUE, GREEN, HERE, ORANGE, PURPLE, RED, SKY, panels, save, write_table
 from torch import Tensor
 from variance_forms import TREATMENTS, OrbitData
 
@@ -112,7 +112,7 @@ def _draw_removed(axis: Axes, found: Curves, name: str, dash: str) -> None:
     axis.plot(found.ts, 1 - projected / equivariant, dash, color=BLUE, label=f"projection, {name}")
 
 
-def make(folder: Path, *, times: int = 13, count: int = 100, nodes: int = 7, copies: int = 5) -> dict[str, Curves]:
+def make(folder: Path, *, times: int = 13, count: int = 400, nodes: int = 7, copies: int = 5) -> dict[str, Curves]:
     """Write ``variance.png`` and ``table_variance.md``; return the curves of both quotients."""
     ts = torch.linspace(0.05, 0.95, times, dtype=torch.float64)
     cases = {
@@ -122,8 +122,8 @@ def make(folder: Path, *, times: int = 13, count: int = 100, nodes: int = 7, cop
     found = {name: curves(data, ts, count=count, label=name) for name, data in cases.items()}
     figure, axes = panels(2, 2, height=3.7)
     _draw_curves(axes[0], found["R²/SO(2)"], "R²/SO(2): two rings")
-    _draw_curves(axes[1], found["R⁴ˣ³/SE(3)"], "R⁴ˣ³/SE(3): anti and gauche butane")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=5, fontsize=9.5)
+    _draw_curves(axes[1], found["R⁴ˣ³/SE(3)"], "R⁴ˣ³/SE(3): butane")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=10)
     for (name, one), dash in zip(found.items(), ("-", "--"), strict=True):
         _draw_removed(axes[2], one, name, dash)
     axes[2].set(title="Share of the variance removed", xlabel="t (0: prior, 1: data)", ylim=(0, 1.02))
@@ -134,21 +134,23 @@ def make(folder: Path, *, times: int = 13, count: int = 100, nodes: int = 7, cop
     axes[3].plot(kappa, circle_ratio(kappa), color=SKY, label="circles")
     axes[3].plot(some, close_rings(some), "o", color=SKY)
     axes[3].plot(kappa, sphere_ratio(kappa), "--", color=BLACK, label="spheres")
-    axes[3].set(title="Orbit-averaged over aligned variance", xlabel="concentration κ", ylim=(0, 1.15))
+    axes[3].set(title="Averaged over aligned variance", xlabel="concentration κ", ylim=(0, 1.15))
     axes[3].legend(loc="lower right")
     save(figure, folder, "variance")
     shown = [int(place) for place in np.linspace(0, times - 1, min(times, 7)).round()]
     write_table(
         folder,
         "variance",
-        ("quotient", "t", *TREATMENTS, "removed by projection", "by averaging"),
+        (
+            "M/G",
+            "t",
+            *(name.replace(" ", "<br>").replace("-", "-<br>") for name in TREATMENTS),
+        ),
         [
             (
                 name,
                 f"{one.ts[k]:.2f}",
                 *(_number(value) for value in one.means[:, k]),
-                share(1 - one.means[1, k] / one.means[0, k]),
-                share(1 - one.means[2, k] / one.means[0, k]),
             )
             for name, one in found.items()
             for k in shown
