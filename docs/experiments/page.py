@@ -1,0 +1,165 @@
+"""Tables and figures of the finished cells: `python docs/experiments/page.py`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from cells import Ledger
+from summary import Estimate, Line, RowName, at, by_row, label, over_seeds, paired
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "paper"))
+
+from style import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, panels, save, table  # noqa: E402
+
+COLOURS = {
+    ("equivariant", "independent"): BLACK,
+    ("quotient", "independent"): BLUE,
+    ("quotient", "orbit-aligned"): SKY,
+    ("orbit-averaged", "independent"): GREEN,
+    ("aligned-target", "independent"): RED,
+    ("aligned-prediction", "independent"): ORANGE,
+    ("equivariant", "orbit-aligned"): PURPLE,
+}
+FEW, MOST = 5, 50
+_SLOT = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+BASE: RowName = ("equivariant", "independent", "gaussian")
+
+
+def _difference(cells: dict[int, Line], rows: dict[RowName, dict[int, Line]], value: Callable[[Line], float]) -> str:
+    found = paired(cells, rows.get(BASE, {}), value)
+    if found is None or cells is rows.get(BASE):
+        return ""
+    text = found.text(3)
+    return f"**{text}**" if found.differs else text
+
+
+def flexible_tables(lines: list[Line]) -> str:
+    """One table for each molecule and network, with the difference from the conventional row, paired by seed."""
+    out = []
+    for network, molecule in dict.fromkeys((line["network"], line["molecule"]) for line in lines):
+        chosen = [line for line in lines if (line["network"], line["molecule"]) == (network, molecule)]
+        rows = by_row(chosen)
+        body = []
+        for row, cells in rows.items():
+            figures = [over_seeds(cells, at("by_evaluations", name, "ode", MOST)) for name in ("basins", "torsions")]
+            law = at("by_evaluations", "distances", "ode", MOST)
+            body.append(
+                (
+                    label(row),
+                    str(len(cells)),
+                    figures[0].text(3),
+                    figures[1].text(1),
+                    over_seeds(cells, law).text(3),
+                    _difference(cells, rows, law),
+                    over_seeds(cells, at("by_evaluations", "distances", "ode", FEW)).text(3),
+                    over_seeds(cells, lambda line: line["gradient_variance"]).text(3),
+                )
+            )
+        floor = chosen[0]["floor"]
+        figures = (f"{floor['basins']:.3f}", f"{floor['torsions']:.1f}", f"{floor['distances']:.3f}")
+        body.append(("two halves of the data", "", *figures, "", "", ""))
+        header = ("training", "seeds", "basins", "torsions (°)", "distances (Å)", "paired", "5 steps", "gradients")
+        out.append(f"### {molecule.capitalize()}, {network} network\n\n{table(header, body)}")
+    return "\n".join(out)
+
+
+def flexible_figure(lines: list[Line], folder: Path) -> None:
+    """Distances in law by the number of steps and by training step, for the first molecule and network."""
+    first = lines[0]
+    chosen = [line for line in lines if (line["network"], line["molecule"]) == (first["network"], first["molecule"])]
+    figure, axes = panels(1, 2, height=4.4)
+    for (symmetry, coupling, prior), cells in by_row(chosen).items():
+        if prior != "gaussian":
+            continue
+        colour, name = COLOURS[symmetry, coupling], label((symmetry, coupling, prior))
+        steps = [f["steps"] for f in first["by_evaluations"] if f["sampler"] == "ode"]
+        _draw(
+            axes[0],
+            steps,
+            [over_seeds(cells, at("by_evaluations", "distances", "ode", n)) for n in steps],
+            colour,
+            name,
+        )
+        stages = [f["step"] for f in first["by_step"]]
+        learned = [over_seeds(cells, lambda line, k=k: line["by_step"][k]["distances"]) for k in range(len(stages))]
+        last = over_seeds(cells, at("by_evaluations", "distances", "ode", MOST))
+        _draw(axes[1], [*stages, first["size"]["steps"]], [*learned, last], colour, name)
+    axes[0].set(xscale="log", yscale="log", xlabel="steps of the ODE", ylabel="distances in law (Å)")
+    axes[0].set_xticks([5, 10, 20, 50], ["5", "10", "20", "50"])
+    axes[0].minorticks_off()
+    axes[1].set(yscale="log", xlabel="training step, 50 steps of the ODE")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=10)
+    save(figure, folder, "flexible")
+
+
+def transfer_tables(lines: list[Line]) -> str:
+    """One table for each network: recall, precision, coverage and law at 50 and 5 steps."""
+    out = []
+    for network in dict.fromkeys(line["network"] for line in lines):
+        rows = by_row(line for line in lines if line["network"] == network)
+        body = []
+        for row, cells in rows.items():
+            amr = at("by_evaluations", "amr_recall", "ode", MOST)
+            names = (("amr_precision", 3), ("coverage_recall", 3), ("coverage_precision", 3), ("law", 3))
+            body.append(
+                (
+                    label(row),
+                    str(len(cells)),
+                    over_seeds(cells, amr).text(3),
+                    _difference(cells, rows, amr),
+                    *(
+                        over_seeds(cells, at("by_evaluations", name, "ode", MOST)).text(digits)
+                        for name, digits in names
+                    ),
+                    over_seeds(cells, at("by_evaluations", "amr_recall", "ode", FEW)).text(3),
+                )
+            )
+        header = (
+            "training",
+            "seeds",
+            "AMR-R (Å)",
+            "paired",
+            "AMR-P (Å)",
+            "COV-R",
+            "COV-P",
+            "law (Å)",
+            "AMR-R, 5 steps",
+        )
+        out.append(f"### {network.capitalize()} network\n\n{table(header, body)}")
+    return "\n".join(out)
+
+
+def _draw(axis: object, xs: list[float], found: list[Estimate], colour: str, name: str) -> None:
+    axis.errorbar(  # type: ignore[attr-defined]
+        xs,
+        [e.mean for e in found],
+        yerr=[0 if e.half != e.half else e.half for e in found],
+        color=colour,
+        label=name,
+        capsize=3,
+        marker="o",
+        markersize=4,
+    )
+
+
+def main(folder: Path = HERE) -> None:
+    """Write the figures and fill the page."""
+    parts = {}
+    for name, tables, open_cells in (("flexible", flexible_tables, 210), ("transfer", transfer_tables, 54)):
+        lines = Ledger(HERE / f"{name}.jsonl").lines()
+        done = f"{len(lines)} of {open_cells} cells are in.\n\n"
+        parts[name] = done + (tables(lines) if lines else "")
+        if name == "flexible" and lines:
+            flexible_figure(lines, folder)
+    page = folder / "index.md"
+    text = (HERE / "index.md").read_text(encoding="utf-8")
+    filled = _SLOT.sub(lambda found: f"{found[1]}\n{parts[found[2]].strip()}\n\n{found[3]}", text)
+    page.write_text(filled, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
