@@ -12,6 +12,7 @@ from torch import Tensor
 
 from applications.molecular.batching import collate
 from applications.molecular.features import MoleculeFeatures
+from diffusion.data_parallel import Share
 from diffusion.training import AbstractBatches, TrainingBatch
 
 _SEED_LIMIT = 2**62
@@ -69,7 +70,8 @@ class ConformerBatches(AbstractBatches):
 
     Molecules are sorted by their number of atoms and cut into groups; a step draws a group, such that every
     molecule is drawn equally often, then molecules of it without replacement, one conformer of each
-    uniformly, a rotation, a time and a noise seed.
+    uniformly, a rotation, a time and a noise seed. All of this is drawn for the batch of all processes, as a function
+    of (seed, step); a process then takes its share of the molecules.
 
     Args:
         examples: The molecules; at least one.
@@ -98,21 +100,25 @@ class ConformerBatches(AbstractBatches):
     def at(self, step: int, *, rank: int = 0, world_size: int = 1) -> TrainingBatch:
         """Build the batch of a step (see `AbstractBatches.at`)."""
         config = self._config
-        rng = np.random.default_rng([config.seed, step, rank, world_size])
+        rng = np.random.default_rng([config.seed, step, 0, 1])
         number = int(rng.choice(len(self._groups), p=self._weights))
         chosen = rng.choice(self._groups[number], size=self._sizes[number], replace=False)
-        picked = [self._examples[i] for i in chosen]
-        batch = collate([e.features for e in picked], scale=self._scale)
-        points = torch.zeros(len(picked), batch.n_atoms, 3)
-        for row, example in enumerate(picked):
-            conformer = int(rng.integers(example.positions.shape[0]))
-            points[row, : example.features.n_atoms] = example.positions[conformer]
-        points = points @ random_rotations(rng, len(picked)).mT
-        late = rng.random(len(picked)) ** (1.0 / config.time_power)
-        t = np.where(rng.random(len(picked)) < config.uniform_fraction, rng.random(len(picked)), late)
+        pool = [self._examples[i] for i in chosen]
+        conformers = [int(rng.integers(example.positions.shape[0])) for example in pool]
+        turns = random_rotations(rng, len(pool))
+        late = rng.random(len(pool)) ** (1.0 / config.time_power)
+        t = np.where(rng.random(len(pool)) < config.uniform_fraction, rng.random(len(pool)), late)
+        seeds = rng.integers(_SEED_LIMIT, size=len(pool))
+        share = Share.of(len(pool), rank=rank, world_size=world_size)
+        rows = list(share.items)
+        batch = collate([pool[i].features for i in rows], scale=self._scale)
+        points = torch.zeros(len(rows), batch.n_atoms, 3)
+        for row, i in enumerate(rows):
+            points[row, : pool[i].features.n_atoms] = pool[i].positions[conformers[i]]
         return TrainingBatch(
-            points=points,
-            t=torch.from_numpy(t).float(),
-            seeds=torch.from_numpy(rng.integers(_SEED_LIMIT, size=len(picked))),
+            points=points @ turns[rows].mT,
+            t=torch.from_numpy(t[rows]).float(),
+            seeds=torch.from_numpy(seeds[rows]),
             condition=batch,
+            weight=share.weight,
         )

@@ -187,6 +187,27 @@ def test_batches_are_functions_of_seed_and_step() -> None:
     assert not torch.equal(one.seeds[:3], make[0].at(6).seeds[:3])
 
 
+@pytest.mark.parametrize("world_size", [2, 3, 7])
+def test_the_shares_of_a_batch_are_the_batch_of_one_process(world_size: int) -> None:
+    """Molecules, conformers, rotations, times and noise do not depend on the number of processes."""
+    stream = ConformerBatches(examples(), config=BatchConfig(max_molecules=5), scale=1.0)
+    whole = stream.at(4)
+    gaps = []
+    for rank in range(world_size):
+        part = stream.at(4, rank=rank, world_size=world_size)
+        own = range(rank, 5, world_size) or range(1)
+        assert part.weight == pytest.approx(world_size * len(range(rank, 5, world_size)) / 5)
+        for row, i in enumerate(own):
+            n = int(part.condition.mask[row].sum())
+            assert torch.equal(part.points[row, :n], whole.points[i, :n])
+            assert whole.condition.mask[i].sum() == n
+            assert torch.equal(part.t[row], whole.t[i])
+            assert torch.equal(part.seeds[row], whole.seeds[i])
+            assert torch.equal(part.condition.pairs[row, :n, :n], whole.condition.pairs[i, :n, :n])
+        gaps.append(part.weight - 1.0)
+    assert max(abs(gap) for gap in gaps) > 0.1
+
+
 def test_batches_rotate_conformers_and_do_nothing_else() -> None:
     pool = examples()
     batch = ConformerBatches(pool, config=BatchConfig(max_molecules=3), scale=1.0).at(2)
