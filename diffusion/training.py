@@ -224,7 +224,7 @@ class QuotientTrainingModule(LightningModule):
     def validation_step(self, batch: TrainingBatch, batch_idx: int) -> None:
         """Log the mean loss of the fixed validation batches as `validation_loss`."""
         size = batch.points.shape[0]
-        self.log("validation_loss", self.losses(batch).mean(), prog_bar=True, batch_size=size)
+        self.log("validation_loss", self.losses(batch).mean(), prog_bar=True, batch_size=size, sync_dist=True)
 
     def train_dataloader(self) -> DataLoader[TrainingBatch]:
         """Batches from the current step on."""
