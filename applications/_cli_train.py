@@ -65,7 +65,6 @@ class StrategyName(StrEnum):
 
     auto = "auto"
     ddp = "ddp"
-    fsdp = "fsdp"
 
 
 class PrecisionName(StrEnum):
@@ -122,7 +121,7 @@ def train(
     ] = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Machines; torchrun or Slurm starts the command on each.")] = 1,
     strategy: Annotated[
-        StrategyName, typer.Option(help="How processes share the work; fsdp needs GPUs.")
+        StrategyName, typer.Option(help="How processes share the work; auto is ddp for several.")
     ] = StrategyName.auto,
     precision: Annotated[
         PrecisionName, typer.Option(help="Of the network; the geometry stays in single precision or better.")
@@ -137,6 +136,7 @@ def train(
         import os
 
         from lightning.pytorch.utilities import rank_zero_only
+        from lightning.pytorch.utilities.exceptions import SIGTERMException
 
         from applications.molecular.draws import Draw
         from applications.molecular.execution import Execution, Precision, Strategy
@@ -174,15 +174,20 @@ def train(
         )
         if preset is PresetName.etflow_o3:
             rank_zero_only(typer.echo)(_BLIND, err=True)
-        with progress_bar("featurised") as advance:
-            model = run(
-                data,
-                output,
-                options,
-                start_from=start_from,
-                execution=execution,
-                advance=rank_zero_only(advance),
-            )
+        try:
+            with progress_bar("featurised") as advance:
+                model = run(
+                    data,
+                    output,
+                    options,
+                    start_from=start_from,
+                    execution=execution,
+                    advance=rank_zero_only(advance),
+                )
+        except SIGTERMException:
+            # Lightning leaves with code 0, which would say that all is done.
+            rank_zero_only(typer.echo)("terminated: run the same line again to continue", err=True)
+            raise typer.Exit(128 + 15) from None
         rank_zero_only(_report)(output, model.card)
 
 

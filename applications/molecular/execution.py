@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, final
+from typing import Any, Literal, final
 
 import torch
 
@@ -22,7 +22,7 @@ class Precision(Enum):
     BFLOAT16 = "bf16"
 
     @property
-    def lightning(self) -> str:
+    def lightning(self) -> Literal["32-true", "bf16-mixed"]:
         """Lightning's name."""
         return "32-true" if self is Precision.FLOAT32 else "bf16-mixed"
 
@@ -35,8 +35,6 @@ class Strategy(Enum):
     """One process, or DDP for several."""
     DDP = "ddp"
     """Every process has the network; gradients are averaged."""
-    FSDP = "fsdp"
-    """The network is sharded over GPUs."""
 
 
 @final
@@ -65,18 +63,13 @@ class Execution:
         """Refuse what this machine cannot do.
 
         Raises:
-            ExecutionError: For FSDP without a GPU, more GPUs than there are, or numbers below one.
+            ExecutionError: For more GPUs than there are, or numbers below one.
         """
         for name in ("devices", "nodes", "accumulate"):
             if getattr(self, name) < 1:
                 raise ExecutionError(f"got {name} {getattr(self, name)}, expected at least 1")
         found = torch.cuda.device_count() if torch.cuda.is_available() else 0
         on_gpu = self.accelerator in ("gpu", "cuda") or (self.accelerator == "auto" and found > 0)
-        if self.strategy is Strategy.FSDP and not (on_gpu and found):
-            raise ExecutionError(
-                f"got strategy fsdp on accelerator {self.accelerator} with {found} GPUs, expected GPUs: "
-                "use the strategy ddp, which gives the same weights"
-            )
         if on_gpu and self.devices > found:
             raise ExecutionError(f"got {self.devices} devices, expected at most the {found} GPUs that torch finds")
 

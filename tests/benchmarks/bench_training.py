@@ -1,8 +1,9 @@
 """Cost of a training step by treatment, share of padding in batches, and memory of activations against size.
 
-Run by path, on a machine that does nothing else: ``python tests/benchmarks/bench_training.py``. Preset `small`, one
+Run by path: ``python tests/benchmarks/bench_training.py``. Preset `small`, one
 thread unless told otherwise. Molecules are those of RDKit's NCI list; their coordinates are random, which costs the
-same. Everything that is compared is timed in turn, many times over; a ratio is one of medians. A step is the draw of
+same. Everything that is compared is timed in turn, many times over; a ratio is one of medians. Times are those of the
+processor, summed over threads, which other work on the machine disturbs least. A step is the draw of
 the noise, the network, the loss, the gradient and AdamW; making the batch is timed apart. Nothing is asserted.
 """
 
@@ -49,9 +50,10 @@ def molecules(count: int) -> list[Chem.Mol]:
     path = Path(RDConfig.RDDataDir) / "NCI" / "first_5K.smi"
     with rdBase.BlockLogs():
         found = [Chem.MolFromSmiles(line.split()[0]) for line in path.read_text().splitlines()]
-    kept = [m for m in found if m and 4 <= m.GetNumAtoms() <= 30 and len(Chem.GetMolFrags(m)) == 1]
+    kept: list[Chem.Mol] = [m for m in found if m and 4 <= m.GetNumAtoms() <= 30 and len(Chem.GetMolFrags(m)) == 1]
     kept = [m for m in kept if all(atom.GetAtomicNum() in ELEMENTS for atom in m.GetAtoms())]
-    return [kept[i] for i in np.linspace(0, len(kept) - 1, min(count, len(kept))).astype(int)]
+    picks = np.linspace(0, len(kept) - 1, min(count, len(kept))).astype(int)
+    return [kept[int(i)] for i in picks]
 
 
 def example(mol: Chem.Mol, generator: torch.Generator) -> Example:
@@ -98,13 +100,13 @@ def projection_alone(batch: TrainingBatch) -> Callable[[], object]:
 
 
 def medians(functions: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
-    """Median seconds of each function, timed in turn."""
+    """Median processor seconds of each function, timed in turn."""
     times: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(repeats + 2):
         for name, function in functions.items():
-            start = time.perf_counter()
+            start = time.process_time()
             function()
-            times[name].append(time.perf_counter() - start)
+            times[name].append(time.process_time() - start)
     return {name: statistics.median(found[2:]) for name, found in times.items()}
 
 
@@ -119,7 +121,7 @@ def costs(repeats: int) -> Table:
     found = medians(functions, repeats)
     size = f"{batch.condition.size} molecules of up to {batch.condition.n_atoms} atoms"
     title = f"one training step, preset small: {size}, {torch.get_num_threads()} thread(s)"
-    table = Table("what", "median ms", "ratio", title=title)
+    table = Table("what", "median CPU ms", "ratio", title=title)
     for name, seconds in found.items():
         table.add_row(name, f"{1e3 * seconds:.2f}", f"{seconds / found['equivariant']:.4f}")
     return table
@@ -149,7 +151,11 @@ def padding() -> Table:
             for number in rng.choice(len(groups), p=weights / weights.sum(), size=20_000):
                 batch = rng.choice(sizes[groups[number][0] : groups[number][-1] + 1], lengths[number], replace=False)
                 pairs = len(batch) * float(batch.max()) ** 2
-                total, real, drawn = total + pairs, real + pairs * (1 - padded_share(batch)), drawn + len(batch)
+                total, real, drawn = (
+                    total + pairs,
+                    real + pairs * (1 - padded_share(batch.tolist())),
+                    drawn + len(batch),
+                )
             table.add_row(f"{len(sizes)}", name, f"{len(groups)}", f"{drawn / 20_000:.1f}", f"{1 - real / total:.1%}")
     return table
 
