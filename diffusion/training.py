@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any, final
 
 import torch
@@ -13,6 +14,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from diffusion.data_parallel import Share
 from diffusion.treatments import Setting
 from quotient.noise import CounterNoise
 
@@ -32,12 +34,14 @@ class TrainingBatch:
         seeds: Seeds of the noise of each item, shape (B,), int64.
         condition: Whatever the network and the quotient need beside the points (features, masks): None, or an
             object with a method `to(device)`.
+        weight: Of the mean loss of this batch in that of all processes (see `Share`); one in a single process.
     """
 
     points: Tensor
     t: Tensor
     seeds: Tensor
     condition: Any = None
+    weight: float = 1.0
 
     def to(self, device: torch.device) -> TrainingBatch:
         """Move the tensors and the condition to a device."""
@@ -46,6 +50,24 @@ class TrainingBatch:
             t=self.t.to(device),
             seeds=self.seeds.to(device),
             condition=None if self.condition is None else self.condition.to(device),
+            weight=self.weight,
+        )
+
+    def share(self, *, rank: int, world_size: int) -> TrainingBatch:
+        """The part of one process of a batch without condition, with its weight.
+
+        Raises:
+            ValueError: For a batch with a condition, which only its maker knows how to take apart.
+        """
+        if self.condition is not None:
+            raise ValueError(
+                f"got a batch with a condition of type {type(self.condition).__name__}, which cannot be split here: "
+                "take the items of `Share.of` before the condition is made"
+            )
+        share = Share.of(len(self.points), rank=rank, world_size=world_size)
+        rows = list(share.items)
+        return TrainingBatch(
+            points=self.points[rows], t=self.t[rows], seeds=self.seeds[rows], weight=self.weight * share.weight
         )
 
 
@@ -53,8 +75,10 @@ class AbstractBatches(ABC):
     """A stream of batches indexed by the step.
 
     Because batch k is a function of k (and of a seed fixed at construction), a run that is killed and resumed
-    sees the batches of an uninterrupted one. Under distributed training each process gets the part of its
-    rank.
+    sees the batches of an uninterrupted one. Under distributed training each process takes its share of the same
+    batch (see `Share`): the items of all ranks together are those of a single process, and the weights make the
+    average of the gradients over processes that of the mean over all items. The outcome then does not depend on the
+    number of processes, up to rounding.
     """
 
     @abstractmethod
@@ -63,11 +87,11 @@ class AbstractBatches(ABC):
 
         Args:
             step: Optimizer step, from 0.
-            rank: Index of the process.
-            world_size: Number of processes.
+            rank: Index of the share.
+            world_size: Number of shares: processes, times the parts in which each takes its items.
 
         Returns:
-            The batch of this process.
+            The share of this rank, with its weight.
         """
 
 
@@ -103,17 +127,17 @@ class OptimizerConfig:
 
 @final
 class _StepIndexedStream(IterableDataset[TrainingBatch]):
-    """Batches from a given step on."""
+    """Batches from a given step on, each in a number of parts."""
 
-    def __init__(self, batches: AbstractBatches, *, start: int, rank: int, world_size: int) -> None:
+    def __init__(self, batches: AbstractBatches, *, start: int, rank: int, world_size: int, parts: int) -> None:
         self._batches, self._start = batches, start
-        self._rank, self._world_size = rank, world_size
+        self._rank, self._world_size, self._parts = rank, world_size, parts
 
     def __iter__(self) -> Iterator[TrainingBatch]:
-        step = self._start
-        while True:
-            yield self._batches.at(step, rank=self._rank, world_size=self._world_size)
-            step += 1
+        for step in count(self._start):
+            for part in range(self._parts):
+                rank = self._rank * self._parts + part
+                yield self._batches.at(step, rank=rank, world_size=self._world_size * self._parts)
 
 
 @final
@@ -137,6 +161,10 @@ class QuotientTrainingModule(LightningModule):
     At each step draw x_t on the interpolant of x1 = `batch.points` with the noise of `batch.seeds`, evaluate
     `network(x_t, t, condition)` and minimise the mean over items of `treatment.loss`,
     whose target is by default the conditional velocity of the interpolant. All randomness comes from the batch.
+
+    The mean is that over the items of all processes. With `accumulate_grad_batches=k` of the trainer, the batch of a
+    step is taken in k parts, one after the other: the same gradient in less memory. Under autocast only the network
+    runs in low precision; interpolant, targets, projection and loss keep the precision of the points.
 
     Usage:
         module = QuotientTrainingModule(model=QuotientModel(network, quotient), treatment=Quotient(), ...)
@@ -174,17 +202,21 @@ class QuotientTrainingModule(LightningModule):
 
     def losses(self, batch: TrainingBatch) -> Tensor:
         """Loss of each item of a batch, shape (B,)."""
-        space, path = self._model.space(batch.condition), self._model.path(batch.condition)
-        sample = path.sample(space, batch.points, batch.t, CounterNoise(batch.seeds))
+        kind = batch.points.device.type
+        with torch.autocast(kind, enabled=False):
+            space, path = self._model.space(batch.condition), self._model.path(batch.condition)
+            sample = path.sample(space, batch.points, batch.t, CounterNoise(batch.seeds))
         prediction = self.network(sample.x_t, sample.t, batch.condition)
-        setting = Setting(space, path, self._model.parameterization)
-        target = self._treatment.target(prediction, sample, setting)
-        return self._treatment.loss(prediction, target, sample.x_t, space)
+        with torch.autocast(kind, enabled=False):
+            prediction = prediction.to(sample.x_t.dtype)
+            setting = Setting(space, path, self._model.parameterization)
+            target = self._treatment.target(prediction, sample, setting)
+            return self._treatment.loss(prediction, target, sample.x_t, space)
 
     def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
-        """Mean loss of a batch, logged as `train_loss`."""
-        loss = self.losses(batch).mean()
-        self.log("train_loss", loss, prog_bar=True, batch_size=batch.points.shape[0])
+        """Weighted mean loss of a batch, whose mean over processes is logged as `train_loss`."""
+        loss = self.losses(batch).mean() * batch.weight
+        self.log("train_loss", loss, prog_bar=True, batch_size=batch.points.shape[0], sync_dist=True)
         factor = self._optimizer.factor(self.global_step)
         self.log("learning_rate", self._optimizer.learning_rate * factor, batch_size=1)
         return loss
@@ -192,7 +224,7 @@ class QuotientTrainingModule(LightningModule):
     def validation_step(self, batch: TrainingBatch, batch_idx: int) -> None:
         """Log the mean loss of the fixed validation batches as `validation_loss`."""
         size = batch.points.shape[0]
-        self.log("validation_loss", self.losses(batch).mean(), prog_bar=True, batch_size=size)
+        self.log("validation_loss", self.losses(batch).mean(), prog_bar=True, batch_size=size, sync_dist=True)
 
     def train_dataloader(self) -> DataLoader[TrainingBatch]:
         """Batches from the current step on."""
@@ -201,6 +233,7 @@ class QuotientTrainingModule(LightningModule):
             start=self.trainer.global_step,
             rank=self.trainer.global_rank,
             world_size=self.trainer.world_size,
+            parts=self.trainer.accumulate_grad_batches,
         )
         return DataLoader(stream, batch_size=None)
 

@@ -40,7 +40,7 @@ def load_examples(
         if features.n_atoms > 1:
             positions = torch.from_numpy(record.positions[:, features.atom_index.numpy()])
             positions = (positions - positions.mean(dim=1, keepdim=True)) / scale
-            examples.append(Example(features=features, positions=positions))
+            examples.append(Example(features=features, positions=positions, energies=record.energies))
         if advance is not None:
             advance(done, len(rows))
     return examples

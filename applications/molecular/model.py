@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, final
 
@@ -12,10 +12,11 @@ from applications.molecular.batching import FeatureBatch, collate
 from applications.molecular.features import Hydrogens, featurize
 from applications.molecular.networks import (
     AbstractConformerNetwork,
-    EquivariantConfig,
     NetworkConfig,
-    PlainConfig,
+    NetworkKind,
     build_network,
+    network_from_json,
+    network_to_json,
 )
 from diffusion import (
     AlignedPrediction,
@@ -107,19 +108,6 @@ _STIFFNESS: Final = 1.0
 
 
 @final
-class NetworkKind(Enum):
-    """Families of networks."""
-
-    PLAIN = "plain"
-    EQUIVARIANT = "equivariant"
-
-    @property
-    def config_type(self) -> type[NetworkConfig]:
-        """Class of the configurations of this family."""
-        return PlainConfig if self is NetworkKind.PLAIN else EquivariantConfig
-
-
-@final
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """What defines a model apart from its weights.
@@ -154,13 +142,13 @@ class ModelSpec:
     @property
     def kind(self) -> NetworkKind:
         """Family of the network."""
-        return NetworkKind.PLAIN if isinstance(self.network, PlainConfig) else NetworkKind.EQUIVARIANT
+        return NetworkKind.of(self.network)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values that `from_json` reads back."""
         return {
             "network_kind": self.kind.value,
-            "network": asdict(self.network),
+            "network": network_to_json(self.network),
             "hydrogens": self.hydrogens.value,
             "symmetry": self.symmetry.value,
             "coupling": self.coupling.value,
@@ -175,9 +163,8 @@ class ModelSpec:
         Raises:
             KeyError, TypeError, ValueError: If a field is missing or not understood.
         """
-        kind = NetworkKind(values["network_kind"])
         return cls(
-            network=kind.config_type(**values["network"]),
+            network=network_from_json(NetworkKind(values["network_kind"]), values["network"]),
             hydrogens=Hydrogens(values["hydrogens"]),
             symmetry=Symmetry(values["symmetry"]),
             coupling=Coupling(values["coupling"]),

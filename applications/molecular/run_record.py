@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -16,18 +17,24 @@ from diffusion.model_files import CARD_NAME
 CHECKPOINTS: Final = "checkpoints"
 """Folder of the checkpoints in that of a run."""
 
+_EXECUTION: Final = "execution"
+
 
 @final
 class RunMismatchError(ValueError):
     """A run folder that was started with other options or other data."""
 
 
-def claim_folder(output: Path, asked: dict[str, dict[str, Any]]) -> None:
+def claim_folder(
+    output: Path, asked: dict[str, dict[str, Any]], *, defaults: dict[str, Any], execution: dict[str, Any]
+) -> None:
     """Record what a run is, or check that it is the same one.
 
     Args:
         output: Folder of the run.
         asked: Sections of plain values that decide the outcome.
+        defaults: Options at their defaults: those that an older record lacks.
+        execution: How this start is executed. It is recorded under its name and may differ between starts.
 
     Raises:
         RunMismatchError: If the folder was started with other values.
@@ -35,6 +42,8 @@ def claim_folder(output: Path, asked: dict[str, dict[str, Any]]) -> None:
     record = output / "run.json"
     if record.is_file():
         found = json.loads(record.read_text())
+        found.pop(_EXECUTION, None)
+        found["options"] = _filled(found.get("options", {}), defaults)
         if found != asked:
             changed = [
                 f"{part}.{name}"
@@ -46,9 +55,21 @@ def claim_folder(output: Path, asked: dict[str, dict[str, Any]]) -> None:
                 f"got other options or data than {output} was started with ({', '.join(changed)}); "
                 "repeat the first command line to continue it, or choose another folder"
             )
-        return
     output.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps(asked, indent=2) + "\n")
+    # Several processes may do this at the same time: none must read half a file.
+    part = output / f"run.json.{os.getpid()}"
+    part.write_text(json.dumps({**asked, _EXECUTION: execution}, indent=2) + "\n")
+    part.replace(record)
+
+
+def _filled(found: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Values with those of `defaults` that they lack."""
+    nested = {
+        name: _filled(value, defaults[name])
+        for name, value in found.items()
+        if isinstance(value, dict) and isinstance(defaults.get(name), dict)
+    }
+    return {**defaults, **found, **nested}
 
 
 def data_card(store: ConformerStore) -> dict[str, Any]:

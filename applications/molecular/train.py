@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, final
+from typing import final
 
 import lightning
 import numpy as np
@@ -22,18 +21,15 @@ from rdkit import Chem
 from applications.molecular.checkpoint import load_model, save_model
 from applications.molecular.dataset import ConformerStore
 from applications.molecular.examples import coordinate_scale, load_examples
-from applications.molecular.features import Hydrogens
+from applications.molecular.execution import Execution
 from applications.molecular.held_out import (
-    HeldOutConfig,
     HeldOutGeneration,
     HeldOutMolecule,
     held_out_figures,
 )
-from applications.molecular.model import ConformerModel, Coupling, ModelSpec, PriorKind, Symmetry
+from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import (
-    EQUIVARIANT_TINY,
     AbstractConformerNetwork,
-    NetworkConfig,
     build_network,
 )
 from applications.molecular.run_record import (
@@ -43,10 +39,12 @@ from applications.molecular.run_record import (
     finished_model,
     newest_checkpoint,
 )
-from applications.molecular.training_data import BatchConfig, ConformerBatches, Example
-from diffusion.training import OptimizerConfig, QuotientTrainingModule
+from applications.molecular.train_options import TrainOptions
+from applications.molecular.training_data import ConformerBatches, Example
+from diffusion.training import QuotientTrainingModule
 
 _VALIDATION_BATCHES = 8
+_HERE = Execution()
 
 
 @final
@@ -59,59 +57,13 @@ class EmptySplitError(ValueError):
     """A data set without training molecules."""
 
 
-@final
-@dataclass(frozen=True, kw_only=True)
-class TrainOptions:
-    """Everything that decides the outcome of a training run, beside the data.
-
-    Attributes:
-        symmetry: Treatment of motions along the orbit.
-        coupling: Coupling of noise and data.
-        prior: Law of the noise.
-        network: Sizes of the network.
-        hydrogens: Which atoms are modelled.
-        optimizer: Optimiser settings, with the number of steps.
-        batches: Composition of batches and seed of the stream.
-        held_out: Size of the generation at validation.
-        ema_decay: Decay of the exponential moving average of the weights.
-        clip: Largest gradient norm.
-        validate_every: Steps between validations.
-        checkpoint_every: Steps between checkpoints.
-        validation_molecules: Validation molecules for which conformers are generated.
-        seed: Seed of the initial weights.
-    """
-
-    symmetry: Symmetry = Symmetry.QUOTIENT
-    coupling: Coupling = Coupling.ORBIT_ALIGNED
-    prior: PriorKind = PriorKind.GAUSSIAN
-    network: NetworkConfig = EQUIVARIANT_TINY
-    hydrogens: Hydrogens = Hydrogens.PLACED
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    batches: BatchConfig = field(default_factory=BatchConfig)
-    held_out: HeldOutConfig = field(default_factory=HeldOutConfig)
-    ema_decay: float = 0.999
-    clip: float = 1.0
-    validate_every: int = 1000
-    checkpoint_every: int = 200
-    validation_molecules: int = 16
-    seed: int = 0
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, for the record of a run."""
-        values = {**asdict(self), "symmetry": self.symmetry.value, "coupling": self.coupling.value}
-        values["network"] = {"type": type(self.network).__name__, **asdict(self.network)}
-        values |= {"hydrogens": self.hydrogens.value, "prior": self.prior.value}
-        return json.loads(json.dumps(values))
-
-
 def train(
     data: Path,
     output: Path,
     options: TrainOptions,
     *,
     start_from: Path | None = None,
-    accelerator: str = "auto",
-    devices: int = 1,
+    execution: Execution = _HERE,
     advance: Callable[[int, int], None] | None = None,
 ) -> ConformerModel:
     """Train a model, or continue or return the one in `output`.
@@ -125,30 +77,37 @@ def train(
         output: Folder of the run.
         options: What to train.
         start_from: Model whose weights and scale are the starting point, for fine-tuning, or None.
-        accelerator: Lightning's accelerator name.
-        devices: Number of devices or processes.
+        execution: Devices and processes. It may differ from one start to the next: the outcome is the same.
         advance: Called with (molecules featurised, molecules in all).
 
     Returns:
-        The trained model.
+        The trained model; in the processes of a distributed run but the first, without its figures.
 
     Raises:
+        ExecutionError: If the machine lacks the devices.
         DatasetError: If the data cannot be read.
         EmptySplitError: If it has no training molecules.
         RunMismatchError: If `output` belongs to another run.
         StartMismatchError: If the model to start from is of another kind.
+        MissingEnergyError: If conformers are drawn by Boltzmann weight and the data have no energies.
     """
+    execution.check()
     store = ConformerStore.open(data)
     start = None if start_from is None else _starting_model(start_from, options)
     origin = {} if start is None else {"start_from": {"sha256": start.card["sha256"]}}
-    claim_folder(output, {"options": options.to_json(), "data": data_card(store), **origin})
+    claim_folder(
+        output,
+        {"options": options.to_json(), "data": data_card(store), **origin},
+        defaults=TrainOptions(network=type(options.network)()).to_json(),
+        execution=execution.to_json(),
+    )
     if (model := finished_model(output)) is not None:
         return model
     raw = load_examples(store, store.splits["train"], hydrogens=options.hydrogens, scale=1.0, advance=advance)
     if not raw:
         raise EmptySplitError(f"got {data} without training molecules of two or more atoms; prepare more molecules")
     scale = coordinate_scale(raw) if start is None else start.scale
-    examples = [Example(features=e.features, positions=e.positions / scale) for e in raw]
+    examples = [replace(e, positions=e.positions / scale) for e in raw]
     validation = load_examples(store, store.splits["validation"], hydrogens=options.hydrogens, scale=scale)
     spec = ModelSpec(
         network=options.network,
@@ -163,6 +122,7 @@ def train(
     card = {
         "training": options.to_json(),
         "data": data_card(store),
+        "execution": execution.to_json(),
         "lightning": lightning.__version__,
         **origin,
     }
@@ -171,7 +131,7 @@ def train(
         spec=spec, network=network, molecules=molecules, config=options.held_out, folder=output, card=card
     )
     with _quiet():
-        trainer = _trainer(output, options, held_out, accelerator=accelerator, devices=devices)
+        trainer = _trainer(output, options, held_out, execution=execution)
         trainer.fit(module, ckpt_path=newest_checkpoint(output), weights_only=False)
     model = ConformerModel(spec=spec, network=network.cpu(), card=card)
     if trainer.is_global_zero:
@@ -240,8 +200,7 @@ def _trainer(
     options: TrainOptions,
     held_out: HeldOutGeneration,
     *,
-    accelerator: str,
-    devices: int,
+    execution: Execution,
 ) -> Trainer:
     callbacks: list[Callback] = [
         held_out,
@@ -259,12 +218,16 @@ def _trainer(
     ]
     return Trainer(
         max_steps=options.optimizer.max_steps,
-        accelerator=accelerator,
-        devices=devices,
+        accelerator=execution.accelerator,
+        devices=execution.devices,
+        num_nodes=execution.nodes,
+        strategy=execution.strategy.value,
+        precision=options.precision.lightning,
+        accumulate_grad_batches=execution.accumulate,
         logger=CSVLogger(output, name="logs"),
         callbacks=callbacks,
         gradient_clip_val=options.clip,
-        val_check_interval=options.validate_every,
+        val_check_interval=options.validate_every * execution.accumulate,
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         log_every_n_steps=50,
@@ -275,9 +238,13 @@ def _trainer(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence advice of Lightning that does not apply: batches are made in the main process on purpose."""
+    """Silence advice of Lightning that does not apply: batches are made in the main process on purpose.
+
+    So are held-out figures in distributed runs, by the first process alone.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
+        warnings.filterwarnings("ignore", message=".*when logging on epoch level in distributed setting.*")
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         yield

@@ -11,7 +11,10 @@ import torch
 from torch import Tensor
 
 from applications.molecular.batching import collate
+from applications.molecular.draws import Draw
 from applications.molecular.features import MoleculeFeatures
+from applications.molecular.size_groups import size_groups
+from diffusion.data_parallel import Share
 from diffusion.training import AbstractBatches, TrainingBatch
 
 _SEED_LIMIT = 2**62
@@ -25,10 +28,21 @@ class Example:
     Attributes:
         features: Its static inputs.
         positions: Centred conformers of its modelled atoms in model units, shape (K, n, 3).
+        energies: Of the conformers in kcal/mol, NaN where unknown, shape (K,); None if none is known.
     """
 
     features: MoleculeFeatures
     positions: Tensor
+    energies: np.ndarray | None = None
+
+    @property
+    def n_conformers(self) -> int:
+        """K."""
+        return self.positions.shape[0]
+
+    def weights(self, draw: Draw) -> np.ndarray:
+        """Probabilities of its conformers, shape (K,)."""
+        return draw.weights(np.full(self.n_conformers, np.nan) if self.energies is None else self.energies)
 
 
 @final
@@ -42,6 +56,7 @@ class BatchConfig:
         uniform_fraction: Share of times drawn uniformly; the others follow Beta(time_power, 1).
         time_power: Exponent of the Beta law: above one, late times are drawn more often.
         seed: Seed of the stream.
+        draw: Law of the conformers.
     """
 
     pair_budget: int = 12_000
@@ -49,6 +64,7 @@ class BatchConfig:
     uniform_fraction: float = 0.02
     time_power: float = 1.9
     seed: int = 0
+    draw: Draw = Draw.UNIFORM
 
 
 def random_rotations(rng: np.random.Generator, size: int) -> Tensor:
@@ -67,15 +83,20 @@ def random_rotations(rng: np.random.Generator, size: int) -> Tensor:
 class ConformerBatches(AbstractBatches):
     """Batches of rotated conformers, grouped by size so that little is padded.
 
-    Molecules are sorted by their number of atoms and cut into groups; a step draws a group, such that every
-    molecule is drawn equally often, then molecules of it without replacement, one conformer of each
-    uniformly, a rotation, a time and a noise seed.
+    Molecules are sorted by their number of atoms and cut into groups (see `size_groups`); a step draws a group, then
+    items of it without replacement, such that every item is drawn equally often. An item is a molecule, one conformer
+    of which is drawn by its weight, or a conformer (see `Draw`). Each gets a random rotation, a time and a noise seed.
+    All of this is drawn for the batch of all processes, as a function of (seed, step); a process then takes its share
+    of the items.
 
     Args:
         examples: The molecules; at least one.
         config: Composition of batches.
         scale: Å per model unit.
-        group_size: Molecules in a group.
+        group_size: Largest number of molecules in a group.
+
+    Raises:
+        MissingEnergyError: If conformers are weighed by energies that are not known.
     """
 
     def __init__(
@@ -84,35 +105,57 @@ class ConformerBatches(AbstractBatches):
         self._examples = sorted(examples, key=lambda e: e.features.n_atoms)
         self._config = config
         self._scale = scale
-        starts = range(0, len(self._examples), group_size)
-        self._groups = [np.arange(s, min(s + group_size, len(self._examples))) for s in starts]
+        self._weights_of = [e.weights(config.draw).cumsum() for e in self._examples]
+        atoms = [e.features.n_atoms for e in self._examples]
+        cuts = [np.array(g) for g in size_groups(atoms, batch_size=self._largest_batch, most=group_size)]
+        if config.draw is Draw.ALL:
+            self._groups = [np.repeat(g, [self._examples[i].n_conformers for i in g]) for g in cuts]
+        else:
+            self._groups = cuts
         self._sizes = [self._batch_size(group) for group in self._groups]
         weights = np.array([len(g) / b for g, b in zip(self._groups, self._sizes, strict=True)])
-        self._weights = weights / weights.sum()
+        self._group_weights = weights / weights.sum()
 
     def _batch_size(self, group: np.ndarray) -> int:
-        largest = max(self._examples[i].features.n_atoms for i in group)
-        budget = self._config.pair_budget // largest**2
-        return max(1, min(budget, self._config.max_molecules, len(group)))
+        return min(self._largest_batch(max(self._examples[i].features.n_atoms for i in group)), len(group))
+
+    def _largest_batch(self, n_atoms: int) -> int:
+        return max(1, min(self._config.pair_budget // n_atoms**2, self._config.max_molecules))
+
+    def _draw(self, rng: np.random.Generator) -> list[tuple[Example, int]]:
+        """The molecules of a batch, each with the number of a conformer."""
+        number = int(rng.choice(len(self._groups), p=self._group_weights))
+        group = self._groups[number]
+        if self._config.draw is Draw.ALL:
+            rows = rng.choice(len(group), size=self._sizes[number], replace=False)
+            return [(self._examples[group[row]], int(row - np.searchsorted(group, group[row]))) for row in rows]
+        chosen = rng.choice(group, size=self._sizes[number], replace=False)
+        pool = [self._examples[i] for i in chosen]
+        if self._config.draw is Draw.UNIFORM:
+            return [(example, int(rng.integers(example.n_conformers))) for example in pool]
+        places = [np.searchsorted(self._weights_of[i], rng.random(), side="right") for i in chosen]
+        return [(example, min(int(k), example.n_conformers - 1)) for example, k in zip(pool, places, strict=True)]
 
     def at(self, step: int, *, rank: int = 0, world_size: int = 1) -> TrainingBatch:
-        """Build the batch of a step (see `AbstractBatches.at`)."""
+        """Build the share of a process in the batch of a step (see `AbstractBatches.at`)."""
         config = self._config
-        rng = np.random.default_rng([config.seed, step, rank, world_size])
-        number = int(rng.choice(len(self._groups), p=self._weights))
-        chosen = rng.choice(self._groups[number], size=self._sizes[number], replace=False)
-        picked = [self._examples[i] for i in chosen]
-        batch = collate([e.features for e in picked], scale=self._scale)
-        points = torch.zeros(len(picked), batch.n_atoms, 3)
-        for row, example in enumerate(picked):
-            conformer = int(rng.integers(example.positions.shape[0]))
+        rng = np.random.default_rng([config.seed, step, 0, 1])
+        pool = self._draw(rng)
+        turns = random_rotations(rng, len(pool))
+        late = rng.random(len(pool)) ** (1.0 / config.time_power)
+        t = np.where(rng.random(len(pool)) < config.uniform_fraction, rng.random(len(pool)), late)
+        seeds = rng.integers(_SEED_LIMIT, size=len(pool))
+        share = Share.of(len(pool), rank=rank, world_size=world_size)
+        rows = list(share.items)
+        batch = collate([pool[i][0].features for i in rows], scale=self._scale)
+        points = torch.zeros(len(rows), batch.n_atoms, 3)
+        for row, i in enumerate(rows):
+            example, conformer = pool[i]
             points[row, : example.features.n_atoms] = example.positions[conformer]
-        points = points @ random_rotations(rng, len(picked)).mT
-        late = rng.random(len(picked)) ** (1.0 / config.time_power)
-        t = np.where(rng.random(len(picked)) < config.uniform_fraction, rng.random(len(picked)), late)
         return TrainingBatch(
-            points=points,
-            t=torch.from_numpy(t).float(),
-            seeds=torch.from_numpy(rng.integers(_SEED_LIMIT, size=len(picked))),
+            points=points @ turns[rows].mT,
+            t=torch.from_numpy(t[rows]).float(),
+            seeds=torch.from_numpy(seeds[rows]),
             condition=batch,
+            weight=share.weight,
         )

@@ -1,16 +1,24 @@
 """Every treatment, coupling and prior of the command line on ragged batches of molecules."""
 
 from dataclasses import replace
+from typing import final
 
 import pytest
 import torch
 from rdkit import Chem
 from torch import Tensor
 
-from applications.molecular.batching import collate
+from applications.molecular.batching import FeatureBatch, collate
 from applications.molecular.features import Hydrogens, featurize
-from applications.molecular.model import ConformerModel, Coupling, ModelSpec, PriorKind, Symmetry
-from applications.molecular.networks import PlainConfig
+from applications.molecular.model import (
+    ConformerModel,
+    Coupling,
+    ModelSpec,
+    PriorKind,
+    Symmetry,
+    shape_space,
+)
+from applications.molecular.networks import AbstractConformerNetwork, PlainConfig
 from applications.molecular.sampling import ModelSampler, SamplerKind, SamplingSettings
 from diffusion import Equivariant, OrbitAveraged, Quotient
 from diffusion.training import AbstractBatches, OptimizerConfig, QuotientTrainingModule, TrainingBatch
@@ -84,6 +92,49 @@ def test_losses_do_not_depend_on_the_batch(symmetry: Symmetry, prior: PriorKind,
             condition=collate([item], scale=SCALE),
         )
         torch.testing.assert_close(losses(spec, alone)[0], together[row], rtol=2e-4, atol=1e-5)
+
+
+@final
+class Sine(AbstractConformerNetwork):
+    """A network whose operations autocast leaves alone."""
+
+    def forward(self, x_t: Tensor, t: Tensor, features: FeatureBatch) -> Tensor:
+        return torch.sin(3.0 * x_t) * features.mask[..., None]
+
+
+@pytest.mark.parametrize("symmetry", list(Symmetry))
+@pytest.mark.parametrize("prior", list(PriorKind))
+def test_geometry_keeps_its_precision_under_autocast(symmetry: Symmetry, prior: PriorKind) -> None:
+    """Interpolant, targets, projection and loss have the same bits in a run in bfloat16; networks do not."""
+    spec = replace(SPEC, symmetry=symmetry, prior=prior)
+    batch = batch_of(FEATURES)
+
+    def losses_by(network: AbstractConformerNetwork) -> Tensor:
+        module = QuotientTrainingModule(
+            model=spec.diffusion(network),
+            treatment=spec.symmetry.treatment(),
+            optimizer=OptimizerConfig(),
+            train_batches=Fixed(),
+        )
+        return module.losses(batch).detach()
+
+    torch.manual_seed(0)
+    network = ConformerModel.untrained(spec).network
+    plain, plain_of_network = losses_by(Sine()), losses_by(network)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(losses_by(Sine()), plain)
+        low = losses_by(network)
+        # The control: without protection the harmonic prior itself would be drawn in bfloat16.
+        drawn = PriorKind.HARMONIC.prior(batch.condition, scale=SCALE).sample(
+            shape_space(batch.condition), batch.points, CounterNoise(batch.seeds)
+        )
+    assert low.dtype is torch.float32
+    assert not torch.equal(low, plain_of_network)
+    torch.testing.assert_close(low, plain_of_network, rtol=0.05, atol=0.01)
+    right = PriorKind.HARMONIC.prior(batch.condition, scale=SCALE).sample(
+        shape_space(batch.condition), batch.points, CounterNoise(batch.seeds)
+    )
+    assert (drawn.float() - right).abs().max() > 1e-4
 
 
 def test_treatments_are_those_of_their_names() -> None:

@@ -15,6 +15,8 @@ from rdkit.Chem import rdDistGeom
 
 from applications.molecular.checkpoint import load_model
 from applications.molecular.dataset import ConformerRecord, write_dataset
+from applications.molecular.draws import Draw
+from applications.molecular.execution import Execution, ExecutionError, Precision
 from applications.molecular.features import Hydrogens, featurize
 from applications.molecular.held_out import (
     HeldOutConfig,
@@ -39,6 +41,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*smaller than the logging interval.*"),
 ]
 
+CPU = Execution(accelerator="cpu")
 TINY = EquivariantConfig(scalars=16, vectors=4, pairs=8, heads=2, forces=2, blocks=1)
 ALCOHOLS = [
     "CCO",
@@ -90,7 +93,7 @@ def options(steps: int = 12) -> TrainOptions:
 
 
 def test_a_run_leaves_a_usable_model_and_is_not_repeated(data: Path, tmp_path: Path) -> None:
-    model = train(data, tmp_path, options(), accelerator="cpu")
+    model = train(data, tmp_path, options(), execution=CPU)
     assert model.card["finished"]
     assert model.card["step"] == 12
     assert set(model.card["held_out"]) >= {"amr_recall", "coverage_precision"}
@@ -98,36 +101,36 @@ def test_a_run_leaves_a_usable_model_and_is_not_repeated(data: Path, tmp_path: P
     assert again.spec == model.spec
     assert 0.5 < again.scale < 3.0
     assert (tmp_path / "logs" / "version_0" / "metrics.csv").read_text().count("\n") > 2
-    train(data, tmp_path, options(), accelerator="cpu")
+    train(data, tmp_path, options(), execution=CPU)
     assert not (tmp_path / "logs" / "version_1").exists()
 
 
 def test_another_command_line_does_not_continue_a_run(data: Path, tmp_path: Path) -> None:
-    train(data, tmp_path, options(steps=2), accelerator="cpu")
+    train(data, tmp_path, options(steps=2), execution=CPU)
     with pytest.raises(RunMismatchError, match=r"options\.optimizer"):
-        train(data, tmp_path, options(steps=3), accelerator="cpu")
+        train(data, tmp_path, options(steps=3), execution=CPU)
 
 
 def test_fine_tuning_starts_from_the_weights_of_another_model(data: Path, tmp_path: Path) -> None:
-    first = train(data, tmp_path / "first", options(steps=2), accelerator="cpu")
+    first = train(data, tmp_path / "first", options(steps=2), execution=CPU)
     barely = replace(options(steps=1), optimizer=OptimizerConfig(max_steps=1, learning_rate=1e-9, weight_decay=0.0))
-    second = train(data, tmp_path / "second", barely, start_from=tmp_path / "first", accelerator="cpu")
-    fresh = train(data, tmp_path / "fresh", barely, accelerator="cpu")
+    second = train(data, tmp_path / "second", barely, start_from=tmp_path / "first", execution=CPU)
+    fresh = train(data, tmp_path / "fresh", barely, execution=CPU)
     assert second.scale == first.scale
     for name, value in first.network.state_dict().items():
         torch.testing.assert_close(second.network.state_dict()[name], value, rtol=0.0, atol=1e-7)
     assert any((fresh.network.state_dict()[n] - v).abs().max() > 1e-4 for n, v in first.network.state_dict().items())
     with pytest.raises(RunMismatchError, match=r"start_from\.sha256"):
-        train(data, tmp_path / "second", barely, accelerator="cpu")
+        train(data, tmp_path / "second", barely, execution=CPU)
     other = replace(barely, hydrogens=Hydrogens.MODELLED)
     with pytest.raises(StartMismatchError, match="another network, hydrogens, coupling or prior"):
-        train(data, tmp_path / "third", other, start_from=tmp_path / "first", accelerator="cpu")
+        train(data, tmp_path / "third", other, start_from=tmp_path / "first", execution=CPU)
 
 
 def test_data_without_training_molecules_are_refused(tmp_path: Path) -> None:
     write_dataset(tmp_path / "data", [], meta={})
     with pytest.raises(EmptySplitError, match="without training molecules"):
-        train(tmp_path / "data", tmp_path / "run", options(), accelerator="cpu")
+        train(tmp_path / "data", tmp_path / "run", options(), execution=CPU)
 
 
 SCRIPT = """
@@ -135,24 +138,29 @@ import sys, time, warnings
 import torch
 torch.set_num_threads(1)
 from pathlib import Path
+from applications.molecular.execution import Execution
 from applications.molecular.held_out import HeldOutConfig
 from applications.molecular.networks import EquivariantConfig
 from applications.molecular.train import TrainOptions, train
 from applications.molecular.training_data import BatchConfig
 from diffusion.training import OptimizerConfig
-train(Path(sys.argv[1]), Path(sys.argv[2]), TrainOptions(
-    network=EquivariantConfig(scalars=16, vectors=4, pairs=8, heads=2, forces=2, blocks=1),
-    optimizer=OptimizerConfig(max_steps=90, warmup_steps=2), batches=BatchConfig(max_molecules=4),
-    validate_every=1000, checkpoint_every=3, validation_molecules=0), accelerator="cpu")
+steps, molecules, devices = (int(word) for word in sys.argv[3:])
+if __name__ == "__main__":
+    train(Path(sys.argv[1]), Path(sys.argv[2]), TrainOptions(
+        network=EquivariantConfig(scalars=16, vectors=4, pairs=8, heads=2, forces=2, blocks=1),
+        optimizer=OptimizerConfig(max_steps=steps, warmup_steps=2), batches=BatchConfig(max_molecules=molecules),
+        validate_every=1000, checkpoint_every=3, validation_molecules=0),
+        execution=Execution(accelerator="cpu", devices=devices))
 """
 
 
 @pytest.mark.slow
 def test_a_run_killed_without_warning_continues_to_the_same_weights(data: Path, tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
+    words = ["90", "4", "1"]
     command = [sys.executable, "-c", SCRIPT, str(data)]
-    subprocess.run([*command, str(whole)], check=True, capture_output=True)
-    process = subprocess.Popen([*command, str(broken)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run([*command, str(whole), *words], check=True, capture_output=True)
+    process = subprocess.Popen([*command, str(broken), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not list(broken.glob("checkpoints/*.ckpt")):
         assert time.monotonic() < deadline
@@ -161,11 +169,76 @@ def test_a_run_killed_without_warning_continues_to_the_same_weights(data: Path, 
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (broken / "model.safetensors").exists()
-    subprocess.run([*command, str(broken)], check=True, capture_output=True)
+    subprocess.run([*command, str(broken), *words], check=True, capture_output=True)
     one, other = load_model(whole), load_model(broken)
     assert other.card["finished"]
     for name, value in one.network.state_dict().items():
         assert torch.equal(value, other.network.state_dict()[name]), name
+
+
+@pytest.mark.slow
+def test_two_processes_train_the_model_of_one(data: Path, tmp_path: Path) -> None:
+    """Lightning's DDP over gloo; a batch of three molecules does not divide by two. A third run is told otherwise."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    subprocess.run(
+        [sys.executable, str(script), str(data), str(tmp_path / "two"), "8", "3", "2"],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"},
+        timeout=500,
+    )
+    plain = replace(options(steps=8), validate_every=1000, validation_molecules=0)
+    models = [load_model(tmp_path / "two")]
+    for name, molecules in (("one", 3), ("other", 4)):
+        alone = replace(plain, batches=BatchConfig(max_molecules=molecules))
+        models.append(train(data, tmp_path / name, alone, execution=CPU))
+    two, one, other = ({n: v.double() for n, v in m.network.state_dict().items()} for m in models)
+    record = json.loads((tmp_path / "two" / "run.json").read_text())
+    assert record["execution"]["devices"] == 2
+    assert models[0].card["finished"]
+    size = sum(v.square().sum() for v in one.values())
+    assert sum((one[n] - two[n]).square().sum() for n in one) < 1e-10 * size
+    assert sum((one[n] - other[n]).square().sum() for n in one) > 1e-6 * size
+
+
+def test_a_run_in_bfloat16_and_in_parts_finishes(data: Path, tmp_path: Path) -> None:
+    low = replace(options(steps=4), precision=Precision.BFLOAT16, validate_every=4)
+    execution = Execution(accelerator="cpu", accumulate=2)
+    model = train(data, tmp_path, low, execution=execution)
+    assert model.card["finished"]
+    assert model.card["execution"]["accumulate"] == 2
+    assert all(v.dtype is torch.float32 and bool(v.isfinite().all()) for v in model.network.state_dict().values())
+    with pytest.raises(RunMismatchError, match=r"options\.precision"):
+        train(data, tmp_path, replace(low, precision=Precision.FLOAT32), execution=execution)
+    train(data, tmp_path, low, execution=CPU)
+    assert json.loads((tmp_path / "run.json").read_text())["execution"]["accumulate"] == 1
+
+
+def test_records_of_older_runs_take_defaults_for_the_options_that_they_lack(data: Path, tmp_path: Path) -> None:
+    train(data, tmp_path, options(steps=1), execution=CPU)
+    path = tmp_path / "run.json"
+    record = json.loads(path.read_text())
+    del record["execution"], record["options"]["precision"], record["options"]["batches"]["draw"]
+    del record["options"]["network"]["radial"], record["options"]["network"]["isometries"]
+    path.write_text(json.dumps(record))
+    assert train(data, tmp_path, options(steps=1), execution=CPU).card["finished"]
+    path.write_text(json.dumps(record))
+    other = replace(options(steps=1), batches=BatchConfig(max_molecules=4, draw=Draw.ALL))
+    with pytest.raises(RunMismatchError, match=r"options\.batches"):
+        train(data, tmp_path, other, execution=CPU)
+
+
+def test_what_the_machine_lacks_is_refused(data: Path, tmp_path: Path) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has GPUs")
+    for execution, message in (
+        (Execution(accelerator="gpu"), "at most the 0 GPUs"),
+        (Execution(accelerator="cpu", accumulate=0), "got accumulate 0, expected at least 1"),
+    ):
+        with pytest.raises(ExecutionError, match=message):
+            train(data, tmp_path / "run", options(), execution=execution)
+    assert not (tmp_path / "run").exists()
 
 
 def examples() -> list[Example]:
@@ -185,6 +258,27 @@ def test_batches_are_functions_of_seed_and_step() -> None:
     assert torch.equal(one.seeds, same.seeds)
     assert not torch.equal(one.seeds[:3], other.seeds[:3])
     assert not torch.equal(one.seeds[:3], make[0].at(6).seeds[:3])
+
+
+@pytest.mark.parametrize("world_size", [2, 3, 7])
+def test_the_shares_of_a_batch_are_the_batch_of_one_process(world_size: int) -> None:
+    """Molecules, conformers, rotations, times and noise do not depend on the number of processes."""
+    stream = ConformerBatches(examples(), config=BatchConfig(max_molecules=5), scale=1.0)
+    whole = stream.at(4)
+    gaps = []
+    for rank in range(world_size):
+        part = stream.at(4, rank=rank, world_size=world_size)
+        own = range(rank, 5, world_size) or range(1)
+        assert part.weight == pytest.approx(world_size * len(range(rank, 5, world_size)) / 5)
+        for row, i in enumerate(own):
+            n = int(part.condition.mask[row].sum())
+            assert torch.equal(part.points[row, :n], whole.points[i, :n])
+            assert whole.condition.mask[i].sum() == n
+            assert torch.equal(part.t[row], whole.t[i])
+            assert torch.equal(part.seeds[row], whole.seeds[i])
+            assert torch.equal(part.condition.pairs[row, :n, :n], whole.condition.pairs[i, :n, :n])
+        gaps.append(part.weight - 1.0)
+    assert max(abs(gap) for gap in gaps) > 0.1
 
 
 def test_batches_rotate_conformers_and_do_nothing_else() -> None:

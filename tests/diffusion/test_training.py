@@ -34,13 +34,13 @@ class Clouds(AbstractBatches):
         self.size = size
 
     def at(self, step: int, *, rank: int = 0, world_size: int = 1) -> TrainingBatch:
-        generator = torch.Generator().manual_seed(step * world_size + rank)
+        generator = torch.Generator().manual_seed(step)
         points = torch.tensor([2.0, 1.0, 0.2]) * torch.randn(self.size, N_POINTS, 3, generator=generator)
         return TrainingBatch(
             points=points - points.mean(1, keepdim=True),
             t=torch.rand(self.size, generator=generator),
             seeds=torch.randint(2**40, (self.size,), generator=generator),
-        )
+        ).share(rank=rank, world_size=world_size)
 
 
 @final
@@ -127,9 +127,32 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
     assert module.losses(fixed).mean().item() < 0.9 * before
 
 
-def test_processes_get_different_batches() -> None:
-    points = [Clouds().at(3, rank=rank, world_size=2).points for rank in (0, 1)]
-    assert not torch.equal(points[0], points[1])
+def test_processes_share_one_batch() -> None:
+    whole = Clouds(size=5).at(3)
+    for rank in (0, 1):
+        part = Clouds(size=5).at(3, rank=rank, world_size=2)
+        assert torch.equal(part.points, whole.points[rank::2])
+        assert torch.equal(part.seeds, whole.seeds[rank::2])
+        assert part.weight == pytest.approx((6 / 5, 4 / 5)[rank])
+
+
+def make_parts(folder: Path, *, stop: int, parts: int) -> Trainer:
+    trainer = make_trainer(folder, stop=stop)
+    trainer.accumulate_grad_batches = parts
+    return trainer
+
+
+def test_a_run_in_parts_has_the_weights_of_a_run_at_once_and_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    whole, parts, broken, again = make_module(), make_module(), make_module(), make_module()
+    make_trainer(tmp_path / "whole", stop=8).fit(whole)
+    make_parts(tmp_path / "parts", stop=8, parts=4).fit(parts)
+    make_parts(tmp_path / "broken", stop=5, parts=4).fit(broken)
+    trainer = make_parts(tmp_path / "broken", stop=8, parts=4)
+    trainer.fit(again, ckpt_path=tmp_path / "broken" / "step=3.ckpt", weights_only=False)
+    assert trainer.global_step == 8
+    for name, value in whole.network.state_dict().items():
+        torch.testing.assert_close(parts.network.state_dict()[name], value, rtol=1e-3, atol=1e-5)
+        assert torch.equal(again.network.state_dict()[name], parts.network.state_dict()[name])
 
 
 def test_the_learning_rate_warms_up_and_decays_to_its_floor() -> None:

@@ -1,4 +1,4 @@
-"""An SO(3)-equivariant transformer: scalars and vectors on atoms, attention biased by molecular geometry."""
+"""A transformer equivariant under SO(3) or O(3): scalars and vectors on atoms, attention biased by geometry."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from applications.molecular.features import ATOM_WIDTH, PAIR_WIDTH
 from applications.molecular.networks.base import AbstractConformerNetwork
 from applications.molecular.networks.geometry_inputs import (
     N_CHIRAL_SCALARS,
-    N_PAIR_GEOMETRY,
+    N_RADIAL,
     TimeEmbedding,
     chirality,
     pair_geometry,
+    pair_geometry_width,
     skip_velocity,
 )
+from applications.molecular.networks.isometries import Isometries
 
 
 @final
@@ -34,6 +36,9 @@ class EquivariantConfig:
         forces: Pair weights that act along the directions between atoms.
         blocks: Number of blocks; each refines the coordinates once.
         expansion: Hidden width of the atom MLP over `scalars`.
+        radial: Radial functions of each distance.
+        isometries: What the network commutes with. Under reflections too there are no cross products and no signed
+            volumes, so that it cannot tell mirror images apart.
     """
 
     scalars: int = 112
@@ -43,6 +48,13 @@ class EquivariantConfig:
     forces: int = 16
     blocks: int = 5
     expansion: int = 3
+    radial: int = N_RADIAL
+    isometries: Isometries = Isometries.ROTATIONS
+
+    @property
+    def sees_hands(self) -> bool:
+        """Whether mirror images give other answers than mirrored ones."""
+        return self.isometries is Isometries.ROTATIONS
 
 
 @final
@@ -75,8 +87,16 @@ def _vector_norm(v: Tensor) -> Tensor:
 
 
 def _cross(a: Tensor, v: Tensor) -> Tensor:
-    """Cross product of one vector per atom (..., 3) with vector channels (..., 3, V)."""
-    return torch.linalg.cross(a[..., None].expand_as(v), v, dim=-2)
+    """Cross product of one vector per atom (..., 3) with vector channels (..., 3, V), in the precision of the first."""
+    return torch.linalg.cross(a[..., None].expand_as(v), v.to(a.dtype), dim=-2)
+
+
+def _forces(push: Tensor, inverse_distance: Tensor, y: Tensor) -> Tensor:
+    """sum_j w_ij (y_j - y_i) / |y_j - y_i| for weights (B, F, N, N), shape (B, N, 3, F), in the precision of y."""
+    with torch.autocast(y.device.type, enabled=False):
+        push = push.to(y.dtype) * inverse_distance[:, None]
+        force = push @ y[:, None] - push.sum(-1, keepdim=True) * y[:, None]
+    return force.permute(0, 2, 3, 1)
 
 
 @final
@@ -84,25 +104,29 @@ class _Block(nn.Module):
     """Attention with vector messages, then an atom MLP, then a refinement of the velocity.
 
     With y the coordinates that the current velocity predicts, A the attention weights and w the pair weights,
-    the vector messages are sum_j A_ij v_j, sum_j A_ij (y_j - y_i) x v_j and sum_j w_ij (y_j - y_i) / |y_j -
-    y_i|. All are matrix products over atoms: no tensor of atoms x atoms x vectors is formed.
+    the vector messages are sum_j A_ij v_j, sum_j A_ij (y_j - y_i) x v_j (not under reflections) and
+    sum_j w_ij (y_j - y_i) / |y_j - y_i|. All are matrix products over atoms: no tensor of atoms x atoms x vectors is
+    formed.
     """
 
     def __init__(self, config: EquivariantConfig) -> None:
         super().__init__()
         s, v, p, h = config.scalars, config.vectors, config.pairs, config.heads
         self.heads, self.forces, self.n_vectors = h, config.forces, v
+        self.radial, self.sees_hands = config.radial, config.sees_hands
         self.norm = nn.LayerNorm(s, elementwise_affine=False)
         self.modulation = nn.Linear(s, 4 * s)
-        self.chiral = nn.Linear(N_CHIRAL_SCALARS, s, bias=False)
+        if config.sees_hands:
+            self.chiral = nn.Linear(N_CHIRAL_SCALARS, s, bias=False)
         self.dots = nn.Linear(v, 2 * v, bias=False)
         self.qkv = nn.Linear(s + v, 3 * s)
         self.pair_atoms = nn.Linear(s, 2 * p, bias=False)
-        self.pair_geometry = nn.Linear(N_PAIR_GEOMETRY, p)
+        self.pair_geometry = nn.Linear(pair_geometry_width(config.radial), p)
         self.pair_out = nn.Linear(p, h + config.forces)
         self.values = nn.Linear(v, v, bias=False)
         self.scalar_out = nn.Linear(s, s)
-        self.vector_out = nn.Linear(2 * v + config.forces + 2, v, bias=False)
+        carried = 2 * v + config.forces + 2 if config.sees_hands else v + config.forces + 1
+        self.vector_out = nn.Linear(carried, v, bias=False)
         self.mlp = nn.Sequential(
             nn.Linear(s + v, config.expansion * s), nn.SiLU(), nn.Linear(config.expansion * s, s + 2 * v)
         )
@@ -117,22 +141,27 @@ class _Block(nn.Module):
         return (left * right).sum(-2)
 
     def _messages(self, weights: Tensor, y: Tensor, v: Tensor) -> Tensor:
-        """Vector messages (B, N, 3, 2V) carried by attention weights (B, H, N, N)."""
+        """Vector messages (B, N, 3, 2V), or (B, N, 3, V) under reflections, carried by weights (B, H, N, N)."""
         size, n, _, width = v.shape
-        carried = torch.cat([v, _cross(y, v)], dim=-1).reshape(size, n, 3, 2, self.heads, width // self.heads)
+        carried = torch.cat([v, _cross(y, v)], dim=-1) if self.sees_hands else v
+        kinds = carried.shape[-1] // width
+        carried = carried.reshape(size, n, 3, kinds, self.heads, width // self.heads)
         carried = carried.permute(0, 4, 1, 2, 3, 5).reshape(size, self.heads, n, -1)
-        out = (weights @ carried).reshape(size, self.heads, n, 3, 2, width // self.heads)
-        plain, moment = out.permute(0, 2, 3, 4, 1, 5).reshape(size, n, 3, 2, width).unbind(-2)
-        return torch.cat([plain, moment - _cross(y, plain)], dim=-1)
+        out = (weights @ carried).reshape(size, self.heads, n, 3, kinds, width // self.heads)
+        plain, *moment = out.permute(0, 2, 3, 4, 1, 5).reshape(size, n, 3, kinds, width).unbind(-2)
+        return torch.cat([plain, *(m - _cross(y, plain) for m in moment)], dim=-1)
 
     def forward(self, state: _State, context: _Context) -> _State:
         """Advance scalars, vectors and velocity by one block."""
         left = (1.0 - context.t)[:, None, None]
         y = context.x_t + left * state.velocity
-        geometry = pair_geometry(y, context.t, context.features, context.pair_mask)
-        hand = chirality(y, context.features)
+        geometry = pair_geometry(y, context.t, context.features, context.pair_mask, n_radial=self.radial)
+        scalars, hands = state.scalars, []
+        if self.sees_hands:
+            hand = chirality(y, context.features)
+            scalars = scalars + self.chiral(hand.scalars)
+            hands.append(hand.vectors[..., None])
         shift_a, gain_a, shift_b, gain_b = self.modulation(context.time)[:, None].chunk(4, dim=-1)
-        scalars = state.scalars + self.chiral(hand.scalars)
         s = self.norm(scalars) * (1.0 + gain_a) + shift_a
         v = _vector_norm(state.vectors)
         size, n, width = s.shape
@@ -145,10 +174,8 @@ class _Block(nn.Module):
         logits = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2) + bias + context.attention_mask
         weights = torch.softmax(logits, dim=-1)
         attended = (weights @ value).transpose(1, 2).reshape(size, n, width)
-        push = push * geometry.inverse_distance[:, None]
-        force = push @ y[:, None] - push.sum(-1, keepdim=True) * y[:, None]
-        force = force.permute(0, 2, 3, 1)
-        inputs = [self._messages(weights, y, self.values(v)), force, y[..., None], hand.vectors[..., None]]
+        force = _forces(push, geometry.inverse_distance, y)
+        inputs = [self._messages(weights, y, self.values(v)), force, y[..., None], *hands]
         vectors = state.vectors + self.vector_out(torch.cat(inputs, dim=-1))
         scalars = scalars + self.scalar_out(attended)
         s = self.norm(scalars) * (1.0 + gain_b) + shift_b
@@ -166,7 +193,7 @@ class _Block(nn.Module):
 
 @final
 class EquivariantTransformer(AbstractConformerNetwork):
-    """SO(3)-equivariant velocity field: F(x Rᵀ) = F(x) Rᵀ for rotations, not for reflections.
+    """Equivariant velocity field: F(x Rᵀ) = F(x) Rᵀ for rotations, and for reflections if the configuration says so.
 
     Translations are removed first (the field sees centred coordinates). Cost per evaluation O(B N^2 pairs).
     """
@@ -181,8 +208,8 @@ class EquivariantTransformer(AbstractConformerNetwork):
         self.pairs = nn.Sequential(
             nn.Linear(PAIR_WIDTH, config.pairs), nn.SiLU(), nn.Linear(config.pairs, config.pairs)
         )
-        self.noisy_pairs = nn.Linear(N_PAIR_GEOMETRY, config.pairs)
-        self.vectors = nn.Linear(2, config.vectors, bias=False)
+        self.noisy_pairs = nn.Linear(pair_geometry_width(config.radial), config.pairs)
+        self.vectors = nn.Linear(2 if config.sees_hands else 1, config.vectors, bias=False)
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.blocks))
 
     def forward(self, x_t: Tensor, t: Tensor, features: FeatureBatch) -> Tensor:
@@ -191,7 +218,7 @@ class EquivariantTransformer(AbstractConformerNetwork):
         x = (x_t - (x_t * atom_mask).sum(1, keepdim=True) / atom_mask.sum(1, keepdim=True)) * atom_mask
         different = ~torch.eye(features.n_atoms, dtype=torch.bool, device=x.device)
         pair_mask = features.mask[:, :, None] & features.mask[:, None, :] & different
-        geometry = pair_geometry(x, t, features, pair_mask)
+        geometry = pair_geometry(x, t, features, pair_mask, n_radial=self.config.radial)
         hidden = torch.zeros_like(features.mask, dtype=x.dtype).masked_fill(~features.mask, -1e9)
         context = _Context(
             x_t=x,
@@ -203,10 +230,12 @@ class EquivariantTransformer(AbstractConformerNetwork):
             pair_mask=pair_mask,
             attention_mask=hidden[:, None, None, :],
         )
-        vectors = self.vectors(torch.stack([x, chirality(x, features).vectors], dim=-1))
+        seen = [x, chirality(x, features).vectors] if self.config.sees_hands else [x]
+        vectors = self.vectors(torch.stack(seen, dim=-1))
+        # Under autocast what the blocks add up keeps the precision of the coordinates.
         state = _State(
-            scalars=self.atoms(features.atoms) + context.time[:, None],
-            vectors=vectors,
+            scalars=(self.atoms(features.atoms) + context.time[:, None]).to(x.dtype),
+            vectors=vectors.to(x.dtype),
             velocity=skip_velocity(x, t),
         )
         for block in self.blocks:

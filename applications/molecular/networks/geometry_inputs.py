@@ -12,11 +12,16 @@ from torch import Tensor, nn
 from applications.molecular.batching import FeatureBatch
 
 N_RADIAL = 24
-N_PAIR_GEOMETRY = N_RADIAL + 6
+"""Radial functions of a pair, unless a network asks for another number."""
 N_CHIRAL_SCALARS = 2
 
 _CUTOFF = 6.0
 _RESOLUTION = 0.03
+
+
+def pair_geometry_width(n_radial: int) -> int:
+    """Number of inputs that `pair_geometry` gives for each pair."""
+    return n_radial + 6
 
 
 def skip_velocity(x_t: Tensor, t: Tensor) -> Tensor:
@@ -43,14 +48,16 @@ class PairGeometry:
 
     Attributes:
         inverse_distance: 1 / distance, zero at padding and on the diagonal, shape (B, N, N).
-        values: Rotation-invariant inputs, shape (B, N, N, N_PAIR_GEOMETRY).
+        values: Inputs invariant under rotations and reflections, shape (B, N, N, pair_geometry_width(n_radial)).
     """
 
     inverse_distance: Tensor
     values: Tensor
 
 
-def pair_geometry(x: Tensor, t: Tensor, features: FeatureBatch, pair_mask: Tensor) -> PairGeometry:
+def pair_geometry(
+    x: Tensor, t: Tensor, features: FeatureBatch, pair_mask: Tensor, *, n_radial: int = N_RADIAL
+) -> PairGeometry:
     """Describe all interatomic distances of a configuration.
 
     Besides Gaussian radial functions, the deviation of each distance from its lower bound, its upper bound
@@ -62,6 +69,7 @@ def pair_geometry(x: Tensor, t: Tensor, features: FeatureBatch, pair_mask: Tenso
         t: Times, shape (B,).
         features: Batch that holds the bounds.
         pair_mask: True for pairs of two different real atoms, shape (B, N, N).
+        n_radial: Number of radial functions; their widths shrink with their spacing.
 
     Returns:
         The inverse distances and the inputs.
@@ -69,8 +77,8 @@ def pair_geometry(x: Tensor, t: Tensor, features: FeatureBatch, pair_mask: Tenso
     difference = x[:, :, None, :] - x[:, None, :, :]
     distance = (difference.square().sum(-1) + 1e-8).sqrt()
     inverse = pair_mask.to(x.dtype) / (distance + 0.02)
-    centres = torch.linspace(0.0, 1.0, N_RADIAL, dtype=x.dtype, device=x.device).pow(1.5) * _CUTOFF
-    widths = 0.08 + 0.08 * centres
+    centres = torch.linspace(0.0, 1.0, n_radial, dtype=x.dtype, device=x.device).pow(1.5) * _CUTOFF
+    widths = (0.08 + 0.08 * centres) * (N_RADIAL / n_radial)
     radial = torch.exp(-((distance[..., None] - centres) / widths).square())
     lower, upper = features.bounds.unbind(-1)
     excess = torch.stack([distance - upper, lower - distance, distance - 0.5 * (lower + upper)], dim=-1)

@@ -13,10 +13,11 @@ from applications.molecular.features import ATOM_WIDTH, PAIR_WIDTH
 from applications.molecular.networks.base import AbstractConformerNetwork
 from applications.molecular.networks.geometry_inputs import (
     N_CHIRAL_SCALARS,
-    N_PAIR_GEOMETRY,
+    N_RADIAL,
     TimeEmbedding,
     chirality,
     pair_geometry,
+    pair_geometry_width,
     skip_velocity,
 )
 
@@ -85,7 +86,7 @@ class PlainTransformer(AbstractConformerNetwork):
         self.coordinates = nn.Linear(6 + N_CHIRAL_SCALARS, w)
         self.time = TimeEmbedding(w)
         self.modulation = nn.Linear(w, 6 * w)
-        self.pairs = nn.Linear(PAIR_WIDTH + N_PAIR_GEOMETRY, p)
+        self.pairs = nn.Linear(PAIR_WIDTH + pair_geometry_width(N_RADIAL), p)
         self.pair_atoms = nn.Linear(w, 2 * p, bias=False)
         self.pair_mlp = nn.Sequential(nn.SiLU(), nn.Linear(p, p), nn.SiLU())
         self.pair_bias = nn.Linear(p, config.blocks * config.heads)
@@ -112,12 +113,13 @@ class PlainTransformer(AbstractConformerNetwork):
         pair = self.pair_mlp(pair + from_i[:, :, None] + from_j[:, None, :])
         bias = self.pair_bias(pair).permute(0, 3, 1, 2)
         bias = bias.masked_fill(~features.mask[:, None, None, :], -1e9)
-        h = h + self.coordinates(torch.cat([x_t, hand.vectors, hand.scalars], dim=-1))
+        h = (h + self.coordinates(torch.cat([x_t, hand.vectors, hand.scalars], dim=-1))).to(x_t.dtype)
         modulation = self.modulation(time).unflatten(-1, (6, -1))
         for block, block_bias in zip(self.blocks, bias.chunk(len(self.blocks), dim=1), strict=True):
             h = block(h, block_bias, modulation)
         h = self.norm(h)
         from_i, from_j = self.push_atoms(h).chunk(2, dim=-1)
         push = self.push(pair + from_i[:, :, None] + from_j[:, None, :]).squeeze(-1) * geometry.inverse_distance
-        velocity = skip_velocity(x_t, t) + self.out(h) + push @ x_t - push.sum(-1, keepdim=True) * x_t
-        return velocity * atom_mask
+        with torch.autocast(x_t.device.type, enabled=False):
+            pushed = push @ x_t - push.sum(-1, keepdim=True) * x_t
+        return (skip_velocity(x_t, t) + self.out(h) + pushed) * atom_mask
