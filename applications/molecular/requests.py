@@ -55,7 +55,11 @@ def collect_requests(arguments: Sequence[str], *, stdin: TextIO, split: str = "t
 
 def _read(argument: str, *, stdin: TextIO, split: str) -> list[tuple[str, str]]:
     if argument == "-":
-        return [(_name(m.source_id, m.smiles), m.smiles) for m in parse_smiles_lines(stdin.read().splitlines())]
+        try:
+            lines = stdin.read().removeprefix("\ufeff").splitlines()
+        except UnicodeDecodeError as error:
+            raise SourceError(f"cannot read standard input: {error}. Give `SMILES name` lines in UTF-8.") from error
+        return [(_name(m.source_id, m.smiles), m.smiles) for m in parse_smiles_lines(lines)]
     path = Path(argument)
     if _is_dir(path):
         store = ConformerStore.open(path)
@@ -72,10 +76,17 @@ def _name(source_id: str, smiles: str) -> str:
 
 
 def _request(name: str, smiles: str) -> Request:
+    outcome: Molecule | MoleculeRefused
     try:
-        return Request(name=name, given=smiles, outcome=parse_smiles(smiles))
+        outcome = parse_smiles(smiles)
     except MoleculeRefused as refused:
-        return Request(name=name, given=smiles, outcome=refused)
+        outcome = refused
+    return Request(name=_writable(name), given=_writable(smiles), outcome=outcome)
+
+
+def _writable(text: str) -> str:
+    """The text as it can stand in a file: bytes of the command line that are no text become question marks."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")
 
 
 def _is_file(path: Path) -> bool:

@@ -19,6 +19,7 @@ from applications.molecular.networks.geometry_inputs import (
     pair_geometry,
     skip_velocity,
 )
+from applications.molecular.networks.sizes import check_sizes
 
 
 @final
@@ -34,6 +35,9 @@ class EquivariantConfig:
         forces: Pair weights that act along the directions between atoms.
         blocks: Number of blocks; each refines the coordinates once.
         expansion: Hidden width of the atom MLP over `scalars`.
+
+    Raises:
+        NetworkSizeError: If one of them is below one, or `scalars` or `vectors` is not a multiple of `heads`.
     """
 
     scalars: int = 112
@@ -43,6 +47,9 @@ class EquivariantConfig:
     forces: int = 16
     blocks: int = 5
     expansion: int = 3
+
+    def __post_init__(self) -> None:
+        check_sizes(vars(self), divided_by_heads=("scalars", "vectors"))
 
 
 @final
