@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from applications._cli_shared import Device, expected_errors, progress_bar, use_threads
+from applications._cli_shared import Device, expected_errors, finite, progress_bar, use_threads
 
 if TYPE_CHECKING:
     from applications.molecular.demo import DemoReport
@@ -43,7 +43,7 @@ Model = Annotated[
     Path | None,
     typer.Option("--model", "-m", help="Model file or folder of a training run; default: the one shipped."),
 ]
-Steps = Annotated[int, typer.Option(min=1, help="Steps of the sampler.")]
+Steps = Annotated[int, typer.Option(min=1, max=100_000, help="Steps of the sampler.")]
 Seed = Annotated[int, typer.Option(help="Master seed; results depend on nothing else that is random.")]
 
 
@@ -53,28 +53,33 @@ def generate(
     ],
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="SDF; a .csv and a .json go beside it.")],
-    n: Annotated[int, typer.Option("-n", min=1, help="Conformers per molecule.")] = 10,
+    n: Annotated[int, typer.Option("-n", min=1, max=100_000, help="Conformers per molecule.")] = 10,
     model: Model = None,
     steps: Steps = 50,
     sampler: Annotated[SamplerName, typer.Option(help="Process to simulate.")] = SamplerName.ode,
-    noise_scale: Annotated[float, typer.Option(min=0.0, help="Of the SDE; 1 is exact, less is sharper.")] = 1.0,
+    noise_scale: Annotated[
+        float, typer.Option(min=0.0, callback=finite, help="Of the SDE; 1 is exact, less is sharper.")
+    ] = 1.0,
     seed: Seed = 0,
     stereo: Annotated[
         StereoName, typer.Option(help="Wrong stereochemistry: sample again, report, or keep.")
     ] = StereoName.resample,
-    attempts: Annotated[int, typer.Option(min=1, help="Samples per conformer with --stereo resample.")] = 5,
+    attempts: Annotated[int, typer.Option(min=1, max=1000, help="Samples per conformer with --stereo resample.")] = 5,
     relax: Annotated[
         RelaxName,
         typer.Option(help="MMFF94s afterwards: nothing, only hydrogens that were placed, all atoms."),
     ] = RelaxName.hydrogens,
     dedup: Annotated[
-        float, typer.Option(min=0.0, help="Leave out conformers within this RMSD (Å) of an earlier one; 0 keeps all.")
+        float,
+        typer.Option(
+            min=0.0, callback=finite, help="Leave out conformers within this RMSD (Å) of an earlier one; 0 keeps all."
+        ),
     ] = 0.0,
     traj: Annotated[bool, typer.Option("--traj", help="Write the way from noise to each conformer as PDB.")] = False,
     split: Annotated[str, typer.Option(help="Split used of a data folder.")] = "test",
     batch_size: Annotated[int, typer.Option(min=1, help="Conformers per evaluation of the network.")] = 64,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network on the CPU.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="Threads of the network on the CPU.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything failed.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite results of another command.")] = False,
 ) -> None:
@@ -127,7 +132,7 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the SDF, tables and picture.")] = Path(
         "quotient-demo"
     ),
-    n: Annotated[int, typer.Option("-n", min=1, help="Conformers per drug.")] = 5,
+    n: Annotated[int, typer.Option("-n", min=1, max=1000, help="Conformers per drug.")] = 5,
     model: Model = None,
     steps: Steps = 50,
     seed: Seed = 0,

@@ -30,6 +30,7 @@ def view(
             write_page(shown, target, title=file.name)
         else:
             draw_structures(shown, target)
-    typer.echo(str(target))
+    # a name of a file may hold bytes that are no text
+    typer.echo(typer.format_filename(target))
     if len(structures) > limit:
         typer.echo(f"showing {limit} of {len(structures)} structures: raise --limit for more", err=True)

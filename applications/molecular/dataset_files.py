@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Final, final
 
 import numpy as np
@@ -87,7 +88,8 @@ def read_arrays(folder: Path) -> DatasetArrays:
 def _array(path: Path, dtype: type, item: tuple[int, ...]) -> NDArray[Any]:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError) as error:
+        # numpy parses the header as Python source
         raise damaged(path, error) from error
     if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim < 1 or array.shape[1:] != item:
         expected = "x".join(["n", *map(str, item)])

@@ -25,7 +25,8 @@ VALID = (
     "CC(=O)Oc1ccccc1C(=O)O", "C[C@H](N)C(=O)O", "C/C=C/[C@@](F)(Cl)CCO", "c1ccc2[nH]ccc2c1", "[O-][N+](=O)c1ccccc1",
     "CP(=O)(O)OC", "F/C=C/C=C\\Br", "C1CC2CCC1CC2", "N[C@@H](CS)C(=O)O", "O=S(=O)(c1ccccc1)N1CCOCC1", "C#CC=C=C",
     "OB(O)c1ccccc1", "C[Si](C)(C)Cl", "CC1=CC(=O)C=CC1=O", "C[N+](C)(C)CC([O-])=O", "[13CH3][C@](F)(Cl)Br",
-    "C1=CC=CC=CC=C1", "N=C=O", "[H][H]", "[NH4+]", "CS(C)=O", "C[S@](=O)CC", "[C@@]12(CCCC1)CCCC2", "C12C3C4C1C5C2C3C45",
+    "C1=CC=CC=CC=C1", "N=C=O", "[H][H]", "[NH4+]", "CS(C)=O", "C[S@](=O)CC", "[C@@]12(CCCC1)CCCC2",
+    "C12C3C4C1C5C2C3C45",
 )  # fmt: skip
 SYMBOLS = [Chem.GetPeriodicTable().GetElementSymbol(z) for z in range(1, 119)]
 BONDS = ["", "", "", "-", "=", "#", "$", ":", "/", "\\", "~", "->", "<-"]

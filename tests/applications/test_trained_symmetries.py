@@ -1,0 +1,209 @@
+"""Symmetries of the network in the package, with its trained weights, through whole generations of fifty steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from rdkit import Chem
+from rdkit.Chem.rdchem import ChiralType
+from torch import Tensor
+
+from applications.molecular.batching import collate
+from applications.molecular.checkpoint import load_model
+from applications.molecular.chemistry import Molecule, parse_smiles
+from applications.molecular.equivariance import rotation_deviation
+from applications.molecular.features import Hydrogens, MoleculeFeatures, featurize
+from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
+from applications.molecular.networks import PlainConfig
+from applications.molecular.sampling import ModelSampler, SamplingSettings
+from applications.molecular.stereo import StereoReport, check_stereo
+from applications.molecular.structures import assemble
+from diffusion import ODESampler, uniform_grid
+from quotient import CounterNoise
+
+TOLERANCE = 1e-4  # Å, in float32
+MIXED = ("CC(=O)Oc1ccccc1C(=O)O", "C[C@H](N)C(=O)O", "OC/C=C/CBr", "N[C@@H](CS)C(=O)NCC(=O)O", "CCC")
+CHIRAL = (
+    "C[C@H](N)C(=O)O", "CC(C)Cc1ccc(cc1)[C@H](C)C(=O)O", "C[C@](F)(Cl)CO", "N[C@@H](CS)C(=O)NCC(=O)O",
+    "C[C@@H]1CCC(=O)C1", "C[C@H](O)[C@@H](F)CC",
+)  # fmt: skip
+DOUBLE = (r"OC/C=C/CBr", r"F/C(Cl)=C/CC", r"CC/C(C)=C/C(=O)O", r"C/C=C/c1ccccc1")
+FLIPPED = {ChiralType.CHI_TETRAHEDRAL_CW: ChiralType.CHI_TETRAHEDRAL_CCW,
+           ChiralType.CHI_TETRAHEDRAL_CCW: ChiralType.CHI_TETRAHEDRAL_CW}  # fmt: skip
+
+
+@cache
+def shipped() -> ConformerModel:
+    return load_model()
+
+
+def described(mol: Chem.Mol) -> MoleculeFeatures:
+    return featurize(mol, hydrogens=Hydrogens.PLACED)
+
+
+def noise_for(items: Sequence[MoleculeFeatures]) -> Tensor:
+    """Centred noise of seeds 0, 1, ..., zero at padding, shape (B, N, 3)."""
+    batch = collate(items, scale=1.0)
+    like = torch.zeros(batch.size, batch.n_atoms, 3)
+    model = shipped()
+    return model.diffusion.path(batch).initial(model.quotient(batch), like, CounterNoise(torch.arange(len(items))))
+
+
+@torch.no_grad()
+def carried(items: Sequence[MoleculeFeatures], start: Tensor) -> Tensor:
+    """Fifty steps from given noise, Å."""
+    model = shipped()
+    batch = collate(items, scale=model.scale)
+    sampler = ODESampler(uniform_grid(50))
+    return sampler.sample(model.quotient(batch), start, model.velocity(batch)).x * model.scale
+
+
+def first_samples(smiles: Sequence[str], n: int) -> list[list[tuple[Molecule, np.ndarray, Chem.Mol]]]:
+    """For each SMILES its n first conformers as the network makes them, no gate and no second try."""
+    sampler = ModelSampler(shipped(), SamplingSettings(steps=50))
+    molecules = [parse_smiles(s) for s in smiles]
+    features = [sampler.describe(molecule) for molecule in molecules]
+    jobs = [(k, seed) for k in range(len(smiles)) for seed in range(n)]
+    positions = sampler.sample([features[k] for k, _ in jobs], [seed for _, seed in jobs])
+    found: list[list[tuple[Molecule, np.ndarray, Chem.Mol]]] = [[] for _ in smiles]
+    for (k, _), x in zip(jobs, positions, strict=True):
+        found[k].append((molecules[k], x, assemble(molecules[k], sampler.modelled_atoms(features[k]), x)))
+    return found
+
+
+def mirrored(mol: Chem.Mol) -> Chem.Mol:
+    """The enantiomer, atom for atom."""
+    copy = Chem.Mol(mol)
+    for atom in copy.GetAtoms():
+        atom.SetChiralTag(FLIPPED.get(atom.GetChiralTag(), atom.GetChiralTag()))
+    return copy
+
+
+def test_moving_the_noise_rigidly_moves_the_conformer_rigidly() -> None:
+    mols = [Chem.MolFromSmiles(s) for s in MIXED]
+    found = rotation_deviation(shipped(), mols, seeds=range(len(mols)), generator=torch.Generator().manual_seed(0))
+    assert float(found.rigid_rmsd.max()) < TOLERANCE
+    assert float(found.shape_rmsd.max()) < TOLERANCE
+    assert float(found.velocity.max()) < 1e-4
+    items = [described(mol) for mol in mols]
+    start = noise_for(items)
+    pushed = start + torch.tensor([3.0, -1.0, 2.0]) * (start != 0).any(-1, keepdim=True)
+    assert float((carried(items, pushed) - carried(items, start)).abs().max()) < TOLERANCE
+
+
+def test_renumbering_the_atoms_renumbers_the_conformer() -> None:
+    rng = np.random.default_rng(0)
+    mols = [Chem.MolFromSmiles(s) for s in (*MIXED[:4], *CHIRAL[3:])]
+    orders = [rng.permutation(mol.GetNumAtoms()).tolist() for mol in mols]
+    renumbered = [described(Chem.RenumberAtoms(mol, order)) for mol, order in zip(mols, orders, strict=True)]
+    start = noise_for([described(mol) for mol in mols])
+    moved = torch.zeros_like(start)
+    for row, order in enumerate(orders):
+        moved[row, : len(order)] = start[row, order]
+    here, there = carried([described(mol) for mol in mols], start), carried(renumbered, moved)
+    for row, order in enumerate(orders):
+        assert float((there[row, : len(order)] - here[row, order]).abs().max()) < TOLERANCE, Chem.MolToSmiles(mols[row])
+        # the control: the wrong order is not small
+        assert float((there[row, : len(order)] - here[row, : len(order)]).abs().max()) > 0.1
+
+
+def test_a_conformer_does_not_depend_on_its_company() -> None:
+    sampler = ModelSampler(shipped(), SamplingSettings(steps=50))
+    items = [sampler.describe(parse_smiles(s)) for s in (*MIXED, "CC(C)Cc1ccc(cc1)[C@H](C)C(=O)NCCCCCC")]
+    together = sampler.sample(items, range(len(items)))
+    turned = sampler.sample(items[::-1], range(len(items))[::-1])[::-1]
+    for k, item in enumerate(items):
+        (alone,) = sampler.sample([item], [k])
+        assert np.abs(alone - together[k]).max() < TOLERANCE
+        assert np.abs(turned[k] - together[k]).max() < TOLERANCE
+
+
+@pytest.fixture(scope="module")
+def hands() -> dict[str, list[tuple[Molecule, np.ndarray, Chem.Mol]]]:
+    both = [s for smiles in CHIRAL for s in (smiles, Chem.MolToSmiles(mirrored(Chem.MolFromSmiles(smiles))))]
+    return dict(zip(both, first_samples(both, 3), strict=True))
+
+
+def reports(found: dict[str, list[tuple[Molecule, np.ndarray, Chem.Mol]]]) -> list[StereoReport]:
+    return [check_stereo(mol) for made in found.values() for _, _, mol in made]
+
+
+def test_the_wanted_hand_comes_out_for_both_enantiomers(
+    hands: dict[str, list[tuple[Molecule, np.ndarray, Chem.Mol]]],
+) -> None:
+    assert len(hands) == 2 * len(CHIRAL)
+    kept = [report.kept for report in reports(hands)]
+    assert np.mean(kept) > 0.9
+    # each enantiomer of each molecule by itself, not on the average of the two
+    assert all(any(check_stereo(mol).kept for _, _, mol in made) for made in hands.values())
+    # the control: the mirror images of the same coordinates are the other enantiomer
+    wrong = [
+        check_stereo(assemble(molecule, np.arange(molecule.n_heavy), x * [1.0, 1.0, -1.0])).kept
+        for made in hands.values()
+        for molecule, x, _ in made
+    ]
+    assert np.mean(wrong) < 0.1
+
+
+def test_mirrored_noise_gives_the_enantiomer_the_mirrored_hand() -> None:
+    mols = [Chem.MolFromSmiles(s) for s in CHIRAL]
+    items = [described(mol) for mol in (*mols, *map(mirrored, mols))]
+    start = noise_for(items[: len(mols)])
+    flip = torch.tensor([1.0, 1.0, -1.0])
+    found = carried(items, torch.cat([start, start * flip]))
+    here, there = found[: len(mols)], found[len(mols) :]
+    volumes = []
+    for row, item in enumerate(items[: len(mols)]):
+        corners = item.chiral_corners
+        volumes.append(torch.stack([signed_volume(x[row], corners) for x in (here, there)]))
+        assert len(corners)
+    every = torch.cat(volumes, dim=1)
+    assert float((every[0] * every[1] < 0).double().mean()) > 0.9
+
+
+def signed_volume(x: Tensor, corners: Tensor) -> Tensor:
+    p = x[corners]
+    a, b, c = (p[:, :3] - p[:, 3:]).unbind(1)
+    return (a * torch.linalg.cross(b, c)).sum(-1)
+
+
+def test_both_sides_of_double_bonds_come_out() -> None:
+    other = {"/C=C/": r"/C=C\\", "=C/": r"=C\\"}
+    pairs = []
+    for smiles in DOUBLE:
+        key = next(k for k in other if k in smiles)
+        pairs += [smiles, smiles.replace(key, other[key].replace("\\\\", "\\"), 1)]
+    assert len({parse_smiles(s).smiles for s in pairs}) == len(pairs)
+    found = dict(zip(pairs, first_samples(pairs, 3), strict=True))
+    seen = reports(found)
+    assert all(report.bonds == 1 for report in seen)
+    assert np.mean([report.kept for report in seen]) > 0.9
+    assert all(any(check_stereo(mol).kept for _, _, mol in made) for made in found.values())
+
+
+def test_a_plain_transformer_deviates() -> None:
+    """The control of the measure: without built-in symmetry, fresh weights do not commute with rotations."""
+    spec = ModelSpec(
+        network=PlainConfig(width=32, pairs=16, heads=4, blocks=2),
+        hydrogens=Hydrogens.PLACED,
+        symmetry=Symmetry.QUOTIENT,
+        coupling=Coupling.INDEPENDENT,
+        scale=2.0,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = ConformerModel.untrained(spec)
+        for parameter in model.network.parameters():
+            parameter.data += 0.05 * torch.randn_like(parameter)
+    mols = [Chem.MolFromSmiles(s) for s in MIXED]
+    found = rotation_deviation(
+        model, mols, seeds=range(len(mols)), generator=torch.Generator().manual_seed(0), steps=10
+    )
+    assert float(found.shape_rmsd[:4].min()) > 1e-3
+    assert bool((found.rigid_rmsd >= found.shape_rmsd - 1e-6).all())
+    assert float(found.velocity[:, :4].min()) > 1e-3
+    assert found.velocity.shape == (5, len(MIXED))
