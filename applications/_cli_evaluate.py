@@ -52,7 +52,13 @@ def evaluate(
     workers: Annotated[int, typer.Option(min=1, help="Processes; results do not depend on it.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of baselines, bootstrap and choice of conformers.")] = 0,
 ) -> None:
-    """Coverage, AMR, stereochemistry and plausibility of generated conformers, with 95 % intervals."""
+    """Coverage, AMR, stereochemistry and plausibility of generated conformers, with 95 % intervals.
+
+    COV-R is the share of references with a generated conformer nearer than the threshold, COV-P that of generated
+    conformers with such a reference; AMR-R and AMR-P are the mean distances to the nearest one, in Å.
+
+    Exit codes: 0 done, 1 nothing to compare or bad input.
+    """
     with expected_errors():
         from applications.molecular.dataset import ConformerStore
         from applications.molecular.evaluate import EvaluationOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -14,6 +14,9 @@ from applications._cli_shared import Device, expected_errors, finite, progress_b
 if TYPE_CHECKING:
     from applications.molecular.demo import DemoReport
     from applications.molecular.output import Progress
+    from applications.molecular.requests import Request
+
+_REFUSALS_SHOWN: Final = 3
 
 
 class SamplerName(StrEnum):
@@ -49,14 +52,16 @@ Seed = Annotated[int, typer.Option(help="Master seed; results depend on nothing 
 
 def generate(
     molecules: Annotated[
-        list[str], typer.Argument(help="SMILES, files of `SMILES name` lines, prepared data folders, or -.")
+        list[str], typer.Argument(help="SMILES, files of `SMILES name` lines, prepared data folders, or - for stdin.")
     ],
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="SDF; a .csv and a .json go beside it.")],
     n: Annotated[int, typer.Option("-n", min=1, max=100_000, help="Conformers per molecule.")] = 10,
     model: Model = None,
     steps: Steps = 50,
-    sampler: Annotated[SamplerName, typer.Option(help="Process to simulate.")] = SamplerName.ode,
+    sampler: Annotated[
+        SamplerName, typer.Option(help="sde: for models trained with --coupling independent.")
+    ] = SamplerName.ode,
     noise_scale: Annotated[
         float, typer.Option(min=0.0, callback=finite, help="Of the SDE; 1 is exact, less is sharper.")
     ] = 1.0,
@@ -84,6 +89,8 @@ def generate(
     force: Annotated[bool, typer.Option("--force", help="Overwrite results of another command.")] = False,
 ) -> None:
     """Generate conformers. An interrupted command continues when run again.
+
+    For instance: quotient molecules generate "CC(=O)Oc1ccccc1C(=O)O" -n 10 -o aspirin.sdf
 
     Exit codes: 0 all conformers made, 3 some failed (1 with --strict), 1 none made or bad input.
     """
@@ -123,7 +130,7 @@ def generate(
                 written = write_trajectories(files.csv, conformer_sampler, batch_size=batch_size, advance=advance)
             if written:
                 typer.echo(f"{written[0].parent}: {len(written)} trajectories", err=True)
-    _report(files.progress, output, n_requests=len(requests))
+    _report(files.progress, output, requests)
     _exit(files.progress, strict=strict)
 
 
@@ -174,12 +181,14 @@ def _print_demo(report: DemoReport) -> None:
     typer.echo(f"{report.sdf}\n{report.png}")
 
 
-def _report(progress: Progress, output: Path, *, n_requests: int) -> None:
+def _report(progress: Progress, output: Path, requests: list[Request]) -> None:
     rows = progress.made + progress.failed + progress.duplicates
-    typer.echo(f"{output}: {progress.made} of {rows} conformers of {n_requests} molecules", err=True)
+    typer.echo(f"{output}: {progress.made} of {rows} conformers of {len(requests)} molecules", err=True)
     if progress.duplicates:
         typer.echo(f"{progress.duplicates} repeat an earlier one and were left out", err=True)
     if progress.failed:
+        for refused in [r.outcome for r in requests if isinstance(r.outcome, ValueError)][:_REFUSALS_SHOWN]:
+            typer.echo(f"  {' '.join(str(refused).split())}", err=True)
         typer.echo(f"{progress.failed} failed: the reasons are in {output.with_suffix('.csv')}", err=True)
 
 

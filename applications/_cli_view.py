@@ -25,6 +25,8 @@ def view(
 
         structures = read_structures(file)
         target = output or file.with_suffix(".html" if html else ".png")
+        if target.suffix.lower() not in (".png", ".html"):
+            raise ValueError(f"got -o {target}, expected a name that ends in .png or .html")
         shown = structures[:limit]
         if html or target.suffix.lower() == ".html":
             write_page(shown, target, title=file.name)

@@ -11,6 +11,7 @@ from applications.molecular.chemistry import Molecule, MoleculeRefused, parse_sm
 from applications.molecular.dataset import ConformerStore
 from applications.molecular.sources import SourceError, parse_smiles_lines, read_smiles_file
 
+_STRUCTURE_ENDINGS = (".sdf", ".mol", ".mol2", ".pdb", ".xyz", ".cif")
 _FILE_ENDINGS = (".smi", ".smiles", ".txt", ".csv", ".tsv")
 
 
@@ -66,6 +67,11 @@ def _read(argument: str, *, stdin: TextIO, split: str) -> list[tuple[str, str]]:
         if split not in store.splits:
             raise SourceError(f"{path} has no split {split!r}. Choose one of {', '.join(store.splits)}.")
         return [(store[row].source_id, store.smiles(row)) for row in store.splits[split]]
+    if argument.lower().endswith(_STRUCTURE_ENDINGS):
+        raise SourceError(
+            f"got {argument}, a file of structures: give a file of `SMILES name` lines, or `quotient molecules prepare "
+            f"--source sdf:{argument}` and its folder."
+        )
     if argument.lower().endswith(_FILE_ENDINGS) or _is_file(path):
         return [(_name(m.source_id, m.smiles), m.smiles) for m in read_smiles_file(path)]
     return [(argument, argument)]

@@ -125,7 +125,16 @@ def test_arrays_that_claim_or_are_something_else(name: str, data_files: dict[str
     archive, pickled = io.BytesIO(), io.BytesIO()
     np.savez(archive, a=np.zeros(3))
     np.save(pickled, np.array([{}], dtype=object), allow_pickle=True)
-    for content in (huge, archive.getvalue(), pickled.getvalue(), b"", b"\x93NUMPY\x01\x00\xff\xff{" + b"(" * 65534):
+    # numpy reports a header that ends inside a bracket by an error of the tokenizer
+    open_bracket = b"\x93NUMPY\x01\x00\x02\x00(\n"
+    for content in (
+        huge,
+        open_bracket,
+        archive.getvalue(),
+        pickled.getvalue(),
+        b"",
+        b"\x93NUMPY\x01\x00\xff\xff{" + b"(" * 65534,
+    ):
         assert with_folder({**data_files, name: content}, use_data) is not None
 
 

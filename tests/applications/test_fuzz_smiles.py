@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import final
 
 import numpy as np
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from rdkit import Chem
@@ -105,6 +105,9 @@ class RandomCoordinates(AbstractConformerSampler):
 
 
 @given(text=any_smiles)
+@example(text="\udcff")
+@example(text="C" * 1_000_000)
+@example(text="C" + "1" * 100_000)
 @bounded(300)
 def test_a_smiles_is_read_or_refused(text: str) -> None:
     error = only_named_errors(lambda: parse_smiles(text))
@@ -122,6 +125,7 @@ def test_a_smiles_is_read_or_refused(text: str) -> None:
     relaxation=st.sampled_from(Relaxation),
     stereo=st.sampled_from(StereoPolicy),
 )
+@example(text="CS(C)=NO", scale=0.0, relaxation=Relaxation.NONE, stereo=StereoPolicy.RESAMPLE)
 @bounded(150)
 def test_the_way_to_a_conformer_raises_nothing(
     text: str, scale: float, relaxation: Relaxation, stereo: StereoPolicy
