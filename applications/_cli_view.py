@@ -21,12 +21,12 @@ def view(
 ) -> None:
     """Draw the structures of a file: a PNG, or a page that opens without a network."""
     with expected_errors():
-        from applications.molecular.viewing import draw_structures, read_structures, write_page
+        from applications.molecular.viewing import ViewError, draw_structures, read_structures, write_page
 
         structures = read_structures(file)
         target = output or file.with_suffix(".html" if html else ".png")
         if target.suffix.lower() not in (".png", ".html"):
-            raise ValueError(f"got -o {target}, expected a name that ends in .png or .html")
+            raise ViewError(f"got -o {target}, expected a name that ends in .png or .html")
         shown = structures[:limit]
         if html or target.suffix.lower() == ".html":
             write_page(shown, target, title=file.name)

@@ -19,12 +19,13 @@ _PACKAGES: Final = ("groups", "quotient", "diffusion", "applications")
 _SECONDS: Final = 20.0
 _MEGABYTES: Final = 700
 _LONGEST: Final = 2000
+_UNCHECKED: Final = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture)
 
 
 def bounded(examples: int) -> settings:
     """Settings of a fuzz test: so many examples in an ordinary run, more with a profile of more (`fuzz`)."""
     share = settings().max_examples / 100
-    return settings(max_examples=max(1, int(examples * share)), deadline=None, suppress_health_check=list(HealthCheck))
+    return settings(max_examples=max(1, int(examples * share)), deadline=None, suppress_health_check=_UNCHECKED)
 
 
 def is_named(error: BaseException) -> bool:

@@ -48,7 +48,7 @@ ENCODINGS = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-32", "latin-1"
 @given(lines=LINES, more=any_text, encoding=ENCODINGS, end=st.sampled_from(["\n", "\r\n", "\r", "\x00", "\u2028"]))
 @example(lines=["CCO ethanol"], more="", encoding="utf-8-sig", end="\r\n")
 @example(lines=[], more="", encoding="utf-16", end="\n")
-@bounded(12)
+@bounded(8)
 def test_files_and_standard_input(lines: list[str], more: str, encoding: str, end: str, folder: Path) -> None:
     content = end.join([*lines, more]).encode(encoding, errors="replace")
     with TemporaryDirectory() as name:
@@ -63,7 +63,7 @@ def test_files_and_standard_input(lines: list[str], more: str, encoding: str, en
 @example(text="C\x00")
 @example(text="C" * 300_000)
 @example(text="C" + "1" * 100_000)
-@bounded(12)
+@bounded(8)
 def test_arguments(text: str, folder: Path) -> None:
     generate(folder, text)
     generate(folder, "C", "--split", text)
@@ -87,7 +87,7 @@ def test_a_name_that_would_end_the_record(folder: Path, fresh: Path) -> None:
 
 @given(option=st.sampled_from(["--steps", "-n", "--noise-scale", "--seed", "--attempts", "--dedup", "--batch-size",
                                "--threads"]), number=st.sampled_from(NUMBERS))  # fmt: skip
-@bounded(15)
+@bounded(10)
 def test_numbers_of_generate(option: str, number: str, folder: Path) -> None:
     generate(folder, "CCO", option, number)
 
@@ -97,7 +97,7 @@ def test_numbers_of_generate(option: str, number: str, folder: Path) -> None:
 @example(option="--seed", number="-1")
 @example(option="--k-rule", number="inf")
 @example(option="--k-rule", number="nan")
-@bounded(15)
+@bounded(10)
 def test_numbers_of_evaluate(option: str, number: str, folder: Path) -> None:
     if option == "--posebusters" and not number.startswith("-"):
         number = "0"

@@ -72,7 +72,7 @@ def use_model(folder: Path) -> None:
 
 
 @given(data=st.data())
-@bounded(80)
+@bounded(50)
 def test_spoilt_data_folders(data: st.DataObject, data_files: dict[str, bytes]) -> None:
     name = data.draw(st.sampled_from(sorted(data_files)))
     with_folder({**data_files, name: data.draw(spoilt(data_files[name]))}, use_data)
@@ -84,7 +84,7 @@ def test_spoilt_data_folders(data: st.DataObject, data_files: dict[str, bytes]) 
 @example(name="splits.json", key="test", value=[-1])
 @example(name="splits.json", key="test", value=[3])
 @example(name="splits.json", key="test", value=[True])
-@bounded(60)
+@bounded(40)
 def test_any_json_in_a_data_folder(name: str, key: str, value: object, data_files: dict[str, bytes]) -> None:
     content = {**json.loads(data_files[name]), key: value} if key else value
     with_folder({**data_files, name: json.dumps(content).encode()}, use_data)
@@ -109,7 +109,7 @@ odd_arrays = st.one_of(
 
 
 @given(name=st.sampled_from(ARRAYS), array=odd_arrays, fortran=st.booleans())
-@bounded(60)
+@bounded(40)
 def test_any_array_in_a_data_folder(
     name: str, array: np.ndarray, data_files: dict[str, bytes], *, fortran: bool
 ) -> None:
@@ -151,7 +151,7 @@ odd_columns = st.one_of(
 
 
 @given(name=st.sampled_from(COLUMNS), column=odd_columns, drop=st.sampled_from(["", "", "", *COLUMNS]))
-@bounded(80)
+@bounded(50)
 def test_any_table_in_a_data_folder(name: str, column: pa.Array, drop: str, data_files: dict[str, bytes]) -> None:
     table = pq.read_table(io.BytesIO(data_files["index.parquet"]))
     table = table.set_column(COLUMNS.index(name), name, column)
@@ -161,7 +161,7 @@ def test_any_table_in_a_data_folder(name: str, column: pa.Array, drop: str, data
 
 
 def test_a_table_that_unpacks_to_far_more_than_the_arrays(data_files: dict[str, bytes]) -> None:
-    stream, n = io.BytesIO(), 20_000_000
+    stream, n = io.BytesIO(), 4_000_000
     ones = pa.array(np.ones(n, dtype=np.int64))
     text = pa.array(np.zeros(n, dtype=np.int8)).dictionary_encode().cast(pa.string())
     pq.write_table(pa.table({c: text if c in COLUMNS[:2] else ones for c in COLUMNS}), stream)
@@ -179,7 +179,7 @@ def signed(
 
 
 @given(data=st.data(), name=st.sampled_from(["model.json", "model.safetensors"]), sign=st.booleans())
-@bounded(80)
+@bounded(50)
 def test_spoilt_model_folders(data: st.DataObject, name: str, model_files: dict[str, bytes], *, sign: bool) -> None:
     content = data.draw(spoilt(model_files[name]))
     files = {**model_files, name: content}
@@ -190,14 +190,14 @@ def test_spoilt_model_folders(data: st.DataObject, name: str, model_files: dict[
        length=st.sampled_from([None, 0, 2**20, 2**40, 2**63, 2**64 - 1]))  # fmt: skip
 @example(header=b'{"a":{"dtype":"F32","shape":[9223372036854775807,2],"data_offsets":[0,4]}}', length=None)
 @example(header=b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,18446744073709551615]}}', length=None)
-@bounded(60)
+@bounded(40)
 def test_any_header_of_weights(header: bytes, length: int | None, model_files: dict[str, bytes]) -> None:
     weights = struct.pack("<Q", len(header) if length is None else length) + header + bytes(64)
     assert with_folder(signed(model_files, weights=weights), use_model) is not None
 
 
 @given(data=st.data())
-@bounded(60)
+@bounded(40)
 def test_any_weights(data: st.DataObject, model_files: dict[str, bytes]) -> None:
     state = load(model_files["model.safetensors"])
     name = data.draw(st.sampled_from(sorted(state)))
@@ -232,7 +232,7 @@ SECTIONS = st.sampled_from(["network_kind", "network", "hydrogens", "symmetry", 
 @example(field="blocks", value=10**9)
 @example(field="heads", value=0)
 @example(field="scalars", value=65536)
-@bounded(60)
+@bounded(40)
 def test_any_size_of_the_network(field: str, value: object, model_files: dict[str, bytes]) -> None:
     spec = json.loads(model_files["model.json"])["spec"]
     spec["network"][field] = value
@@ -243,7 +243,7 @@ def test_any_size_of_the_network(field: str, value: object, model_files: dict[st
 @example(field="scale", value=10**400)
 @example(field="scale", value=0)
 @example(field="scale", value=float("nan"))
-@bounded(60)
+@bounded(40)
 def test_any_specification(field: str, value: object, model_files: dict[str, bytes]) -> None:
     spec = {**json.loads(model_files["model.json"])["spec"], field: value}
     with_folder(signed(model_files, card={"spec": spec}), use_model)

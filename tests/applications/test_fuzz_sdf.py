@@ -130,7 +130,7 @@ def try_all(parts: dict[str, bytes], store: ConformerStore) -> None:
 
 
 @given(data=st.data())
-@bounded(60)
+@bounded(40)
 def test_a_spoilt_file_is_used_or_refused(
     data: st.DataObject, material: dict[str, bytes], store: ConformerStore
 ) -> None:
@@ -150,7 +150,7 @@ def test_odd_records_are_used_or_refused(blocks: list[bytes], store: ConformerSt
 @given(table=st.one_of(st.binary(max_size=60), st.text(max_size=60).map(lambda t: ("smiles,attempts\n" + t).encode())))
 @example(table=b"smiles,attempts\nCCO,many\n")
 @example(table=b"smiles,attempts\n" + b"C" * 200_000)
-@bounded(40)
+@bounded(25)
 def test_any_table_is_used_or_refused(table: bytes, material: dict[str, bytes], store: ConformerStore) -> None:
     try_all({**material, ".csv": table}, store)
 
@@ -164,7 +164,7 @@ def test_any_account_is_used_or_refused(account: object, material: dict[str, byt
 
 
 @given(data=st.data(), block=odd_block())
-@bounded(12)
+@bounded(8)
 def test_pictures_of_odd_records(data: st.DataObject, block: bytes, material: dict[str, bytes]) -> None:
     content = data.draw(st.sampled_from([block, block + material[".sdf"]]))
     with TemporaryDirectory() as folder:

@@ -108,7 +108,7 @@ class RandomCoordinates(AbstractConformerSampler):
 @example(text="\udcff")
 @example(text="C" * 1_000_000)
 @example(text="C" + "1" * 100_000)
-@bounded(300)
+@bounded(200)
 def test_a_smiles_is_read_or_refused(text: str) -> None:
     error = only_named_errors(lambda: parse_smiles(text))
     assert error is None or isinstance(error, MoleculeRefused)
@@ -126,7 +126,7 @@ def test_a_smiles_is_read_or_refused(text: str) -> None:
     stereo=st.sampled_from(StereoPolicy),
 )
 @example(text="CS(C)=NO", scale=0.0, relaxation=Relaxation.NONE, stereo=StereoPolicy.RESAMPLE)
-@bounded(150)
+@bounded(80)
 def test_the_way_to_a_conformer_raises_nothing(
     text: str, scale: float, relaxation: Relaxation, stereo: StereoPolicy
 ) -> None:

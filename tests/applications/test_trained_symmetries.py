@@ -87,20 +87,21 @@ def mirrored(mol: Chem.Mol) -> Chem.Mol:
 
 
 def test_moving_the_noise_rigidly_moves_the_conformer_rigidly() -> None:
-    mols = [Chem.MolFromSmiles(s) for s in MIXED]
-    found = rotation_deviation(shipped(), mols, seeds=range(len(mols)), generator=torch.Generator().manual_seed(0))
+    mols = [Chem.MolFromSmiles(s) for s in MIXED[1:]]
+    generator = torch.Generator().manual_seed(0)
+    found = rotation_deviation(shipped(), mols, seeds=range(len(mols)), generator=generator, n_times=2)
     assert float(found.rigid_rmsd.max()) < TOLERANCE
     assert float(found.shape_rmsd.max()) < TOLERANCE
     assert float(found.velocity.max()) < 1e-4
-    items = [described(mol) for mol in mols]
-    start = noise_for(items[1:3])
-    pushed = start + torch.tensor([3.0, -1.0, 2.0]) * (start != 0).any(-1, keepdim=True)
-    assert float((carried(items[1:3], pushed) - carried(items[1:3], start)).abs().max()) < TOLERANCE
+    items = [described(mol) for mol in mols[:1]]
+    start = noise_for(items)
+    pushed = start + torch.tensor([3.0, -1.0, 2.0])
+    assert float((carried(items, pushed) - carried(items, start)).abs().max()) < TOLERANCE
 
 
 def test_renumbering_the_atoms_renumbers_the_conformer() -> None:
     rng = np.random.default_rng(0)
-    mols = [Chem.MolFromSmiles(s) for s in (*MIXED[:3], *CHIRAL[4:])]
+    mols = [Chem.MolFromSmiles(s) for s in (MIXED[0], MIXED[2], CHIRAL[5])]
     orders = [rng.permutation(mol.GetNumAtoms()).tolist() for mol in mols]
     renumbered = [described(Chem.RenumberAtoms(mol, order)) for mol, order in zip(mols, orders, strict=True)]
     start = noise_for([described(mol) for mol in mols])
@@ -116,7 +117,7 @@ def test_renumbering_the_atoms_renumbers_the_conformer() -> None:
 
 def test_a_conformer_does_not_depend_on_its_company() -> None:
     sampler = ModelSampler(shipped(), SamplingSettings(steps=50))
-    items = [sampler.describe(parse_smiles(s)) for s in (*MIXED[1:], "OC(=O)c1ccccc1C(=O)NC")]
+    items = [sampler.describe(parse_smiles(s)) for s in (*MIXED[1:], "CCC(=O)OCC#N")]
     together = sampler.sample(items, range(len(items)))
     pair = sampler.sample(items[2:0:-1], [2, 1])
     for k, other in ((2, pair[0]), (1, pair[1]), (0, sampler.sample(items[:1], [0])[0])):
