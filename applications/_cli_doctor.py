@@ -17,5 +17,7 @@ def doctor() -> None:
         typer.echo(f"{'ok ' if finding.ok else 'BAD'}  {finding.name:20s} {finding.detail}")
         sick += not finding.ok
     if sick:
-        typer.echo(f"{sick} problems: `pip install -c constraints.txt quotient-diffusion` installs a set that works")
+        typer.echo(
+            f"lines with BAD: {sick}. `pip install -c constraints.txt quotient-diffusion` installs a set that works"
+        )
         raise typer.Exit(1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from applications._cli_shared import expected_errors, progress_bar
+from applications._cli_shared import expected_errors, finite, progress_bar
 
 if TYPE_CHECKING:
     from applications.molecular.evaluate import MoleculeResult
@@ -38,18 +38,27 @@ def evaluate(
     split: Annotated[str, typer.Option(help="Split of the references, or `all`.")] = "test",
     threshold: Annotated[
         list[float] | None,
-        typer.Option(help="RMSD threshold in Å; repeat for several. Default 0.5 and 0.75."),
+        typer.Option(min=0.0, callback=finite, help="RMSD threshold in Å; repeat for several. Default 0.5 and 0.75."),
     ] = None,
-    k_rule: Annotated[float, typer.Option(min=0.01, help="Generated conformers used per reference.")] = 2.0,
+    k_rule: Annotated[
+        float,
+        typer.Option(min=0.01, max=1e6, callback=finite, help="Generated conformers used per reference, at most."),
+    ] = 2.0,
     failures: Annotated[
         FailuresName, typer.Option(help="A molecule without conformers: coverage zero, or left out.")
     ] = FailuresName.zero,
     baseline: Annotated[BaselineName, typer.Option(help="Columns beside the model.")] = BaselineName.etkdg,
     posebusters: Annotated[int, typer.Option(min=0, help="Conformers checked with PoseBusters; 0 for none.")] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes; results do not depend on it.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of baselines, bootstrap and choice of conformers.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of baselines, bootstrap and choice of conformers.")] = 0,
 ) -> None:
-    """Coverage, AMR, stereochemistry and plausibility of generated conformers, with 95 % intervals."""
+    """Coverage, AMR, stereochemistry and plausibility of generated conformers, with 95 % intervals.
+
+    COV-R is the share of references with a generated conformer nearer than the threshold, COV-P that of generated
+    conformers with such a reference; AMR-R and AMR-P are the mean distances to the nearest one, in Å.
+
+    Exit codes: 0 done, 1 nothing to compare or bad input.
+    """
     with expected_errors():
         from applications.molecular.dataset import ConformerStore
         from applications.molecular.evaluate import EvaluationOptions

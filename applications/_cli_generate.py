@@ -5,15 +5,18 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from applications._cli_shared import Device, expected_errors, progress_bar, use_threads
+from applications._cli_shared import Device, expected_errors, finite, progress_bar, use_threads
 
 if TYPE_CHECKING:
     from applications.molecular.demo import DemoReport
     from applications.molecular.output import Progress
+    from applications.molecular.requests import Request
+
+_REFUSALS_SHOWN: Final = 3
 
 
 class SamplerName(StrEnum):
@@ -43,42 +46,51 @@ Model = Annotated[
     Path | None,
     typer.Option("--model", "-m", help="Model file or folder of a training run; default: the one shipped."),
 ]
-Steps = Annotated[int, typer.Option(min=1, help="Steps of the sampler.")]
+Steps = Annotated[int, typer.Option(min=1, max=100_000, help="Steps of the sampler.")]
 Seed = Annotated[int, typer.Option(help="Master seed; results depend on nothing else that is random.")]
 
 
 def generate(
     molecules: Annotated[
-        list[str], typer.Argument(help="SMILES, files of `SMILES name` lines, prepared data folders, or -.")
+        list[str], typer.Argument(help="SMILES, files of `SMILES name` lines, prepared data folders, or - for stdin.")
     ],
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="SDF; a .csv and a .json go beside it.")],
-    n: Annotated[int, typer.Option("-n", min=1, help="Conformers per molecule.")] = 10,
+    n: Annotated[int, typer.Option("-n", min=1, max=100_000, help="Conformers per molecule.")] = 10,
     model: Model = None,
     steps: Steps = 50,
-    sampler: Annotated[SamplerName, typer.Option(help="Process to simulate.")] = SamplerName.ode,
-    noise_scale: Annotated[float, typer.Option(min=0.0, help="Of the SDE; 1 is exact, less is sharper.")] = 1.0,
+    sampler: Annotated[
+        SamplerName, typer.Option(help="sde: for models trained with --coupling independent.")
+    ] = SamplerName.ode,
+    noise_scale: Annotated[
+        float, typer.Option(min=0.0, callback=finite, help="Of the SDE; 1 is exact, less is sharper.")
+    ] = 1.0,
     seed: Seed = 0,
     stereo: Annotated[
         StereoName, typer.Option(help="Wrong stereochemistry: sample again, report, or keep.")
     ] = StereoName.resample,
-    attempts: Annotated[int, typer.Option(min=1, help="Samples per conformer with --stereo resample.")] = 5,
+    attempts: Annotated[int, typer.Option(min=1, max=1000, help="Samples per conformer with --stereo resample.")] = 5,
     relax: Annotated[
         RelaxName,
         typer.Option(help="MMFF94s afterwards: nothing, only hydrogens that were placed, all atoms."),
     ] = RelaxName.hydrogens,
     dedup: Annotated[
-        float, typer.Option(min=0.0, help="Leave out conformers within this RMSD (Å) of an earlier one; 0 keeps all.")
+        float,
+        typer.Option(
+            min=0.0, callback=finite, help="Leave out conformers within this RMSD (Å) of an earlier one; 0 keeps all."
+        ),
     ] = 0.0,
     traj: Annotated[bool, typer.Option("--traj", help="Write the way from noise to each conformer as PDB.")] = False,
     split: Annotated[str, typer.Option(help="Split used of a data folder.")] = "test",
     batch_size: Annotated[int, typer.Option(min=1, help="Conformers per evaluation of the network.")] = 64,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of the network on the CPU.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="Threads of the network on the CPU.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything failed.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite results of another command.")] = False,
 ) -> None:
     """Generate conformers. An interrupted command continues when run again.
+
+    For instance: quotient molecules generate "CC(=O)Oc1ccccc1C(=O)O" -n 10 -o aspirin.sdf
 
     Exit codes: 0 all conformers made, 3 some failed (1 with --strict), 1 none made or bad input.
     """
@@ -118,7 +130,7 @@ def generate(
                 written = write_trajectories(files.csv, conformer_sampler, batch_size=batch_size, advance=advance)
             if written:
                 typer.echo(f"{written[0].parent}: {len(written)} trajectories", err=True)
-    _report(files.progress, output, n_requests=len(requests))
+    _report(files.progress, output, requests)
     _exit(files.progress, strict=strict)
 
 
@@ -127,7 +139,7 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the SDF, tables and picture.")] = Path(
         "quotient-demo"
     ),
-    n: Annotated[int, typer.Option("-n", min=1, help="Conformers per drug.")] = 5,
+    n: Annotated[int, typer.Option("-n", min=1, max=1000, help="Conformers per drug.")] = 5,
     model: Model = None,
     steps: Steps = 50,
     seed: Seed = 0,
@@ -169,12 +181,14 @@ def _print_demo(report: DemoReport) -> None:
     typer.echo(f"{report.sdf}\n{report.png}")
 
 
-def _report(progress: Progress, output: Path, *, n_requests: int) -> None:
+def _report(progress: Progress, output: Path, requests: list[Request]) -> None:
     rows = progress.made + progress.failed + progress.duplicates
-    typer.echo(f"{output}: {progress.made} of {rows} conformers of {n_requests} molecules", err=True)
+    typer.echo(f"{output}: {progress.made} of {rows} conformers of {len(requests)} molecules", err=True)
     if progress.duplicates:
         typer.echo(f"{progress.duplicates} repeat an earlier one and were left out", err=True)
     if progress.failed:
+        for refused in [r.outcome for r in requests if isinstance(r.outcome, ValueError)][:_REFUSALS_SHOWN]:
+            typer.echo(f"  {' '.join(str(refused).split())}", err=True)
         typer.echo(f"{progress.failed} failed: the reasons are in {output.with_suffix('.csv')}", err=True)
 
 

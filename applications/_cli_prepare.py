@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from applications._cli_shared import expected_errors, progress_bar
+from applications._cli_shared import expected_errors, finite, progress_bar
 
 
 def prepare(
@@ -20,13 +20,17 @@ def prepare(
             "rdkit_folder), qm9 or qm9:FOLDER (the package qm9pack)."
         ),
     ] = "nci",
-    max_confs: Annotated[int, typer.Option(min=1, help="Conformers embedded, or taken, per molecule.")] = 30,
+    max_confs: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Conformers embedded, or taken, per molecule.")
+    ] = 30,
     min_heavy: Annotated[int, typer.Option(min=1, help="Fewest heavy atoms.")] = 4,
     max_heavy: Annotated[int, typer.Option(min=1, help="Most heavy atoms.")] = 30,
     limit: Annotated[int | None, typer.Option(min=1, help="Use only the first molecules of the source.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; results do not depend on it.")] = 1,
     seed: Annotated[int, typer.Option(help="Master seed.")] = 0,
-    time_limit: Annotated[float, typer.Option(min=1.0, help="Seconds for one molecule.")] = 60.0,
+    time_limit: Annotated[
+        float, typer.Option(min=1.0, max=1e6, callback=finite, help="Seconds for one molecule.")
+    ] = 60.0,
 ) -> None:
     """Make conformers of SMILES (ETKDGv3, MMFF94s), or take those of a source; check and store them.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -31,6 +32,14 @@ class Device(StrEnum):
         if self is Device.cuda:
             raise ValueError("got --device cuda, but torch finds no GPU. Use --device cpu.")
         return "cpu"
+
+
+def finite(value: float | list[float] | None) -> float | list[float] | None:
+    """Callback of options: refuse nan and inf, which pass every comparison with a bound or none."""
+    for number in value if isinstance(value, list) else [value]:
+        if number is not None and not math.isfinite(number):
+            raise typer.BadParameter(f"got {number}, expected a finite number")
+    return value
 
 
 def use_threads(threads: int | None) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from applications._cli_shared import Device, expected_errors, progress_bar, use_threads
+from applications._cli_shared import Device, expected_errors, finite, progress_bar, use_threads
 
 
 class SymmetryName(StrEnum):
@@ -104,7 +104,7 @@ def train(
         HydrogensName, typer.Option(help="Hydrogens are placed afterwards, or modelled like other atoms.")
     ] = HydrogensName.placed,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 10_000,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 1e-3,
+    learning_rate: Annotated[float, typer.Option(min=0.0, callback=finite, help="Peak learning rate.")] = 1e-3,
     pair_budget: Annotated[
         int, typer.Option(min=1, help="A batch of molecules of n atoms holds about this many / n^2 of them.")
     ] = 12_000,
@@ -114,7 +114,7 @@ def train(
     start_from: Annotated[
         Path | None, typer.Option(help="Model whose weights are the starting point, for fine-tuning.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the initial weights and of the batches.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the initial weights and of the batches.")] = 0,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
     devices: Annotated[
         int, typer.Option(min=1, help="GPUs, or processes on the CPU; they share each batch, which stays the same.")
@@ -129,7 +129,7 @@ def train(
     accumulate: Annotated[
         int, typer.Option(min=1, help="Take each batch in this many parts: the same step in less memory.")
     ] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each process on the CPU.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="Threads of each process on the CPU.")] = None,
 ) -> None:
     """Train a conformer model. Run the same line again to continue an interrupted run."""
     with expected_errors():

@@ -21,15 +21,18 @@ def view(
 ) -> None:
     """Draw the structures of a file: a PNG, or a page that opens without a network."""
     with expected_errors():
-        from applications.molecular.viewing import draw_structures, read_structures, write_page
+        from applications.molecular.viewing import ViewError, draw_structures, read_structures, write_page
 
         structures = read_structures(file)
         target = output or file.with_suffix(".html" if html else ".png")
+        if target.suffix.lower() not in (".png", ".html"):
+            raise ViewError(f"got -o {target}, expected a name that ends in .png or .html")
         shown = structures[:limit]
         if html or target.suffix.lower() == ".html":
             write_page(shown, target, title=file.name)
         else:
             draw_structures(shown, target)
-    typer.echo(str(target))
+    # a name of a file may hold bytes that are no text
+    typer.echo(typer.format_filename(target))
     if len(structures) > limit:
         typer.echo(f"showing {limit} of {len(structures)} structures: raise --limit for more", err=True)

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from diffusion.errors import DiffusionError
+from diffusion.json_files import JSONFileError, read_json_object
 from diffusion.model import QuotientModel
 
 WEIGHTS_NAME: Final = "model.safetensors"
@@ -106,19 +107,41 @@ def read_model_files(path: Path, *, format: str, version: int) -> tuple[dict[str
         raise CorruptModelError(f"got unreadable weights {weights} ({error}); copy or export them again") from error
 
 
+def check_fit(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Compare weights with the network that they are for, which may be on the device `meta`.
+
+    Raises:
+        IncompatibleModelError: when names, shapes or kinds of numbers differ.
+        CorruptModelError: when a weight is not finite.
+    """
+    wanted = network.state_dict()
+    odd = sorted(wanted.keys() ^ state.keys())
+    odd += [name for name in wanted if name in state and _kind(wanted[name]) != _kind(state[name])]
+    if odd:
+        raise IncompatibleModelError(
+            f"got weights {path} that do not fit the network (first difference: {odd[0]}); "
+            "build the network that they were saved from"
+        )
+    for name, value in state.items():
+        if value.is_floating_point() and not value.float().isfinite().all():
+            raise CorruptModelError(
+                f"got weights {path} that are not finite ({name}): the training diverged or the file is damaged; "
+                "use an earlier model, or train with a smaller learning rate"
+            )
+
+
+def _kind(value: Tensor) -> tuple[tuple[int, ...], bool, bool]:
+    return tuple(value.shape), value.is_floating_point(), value.is_complex()
+
+
 def fill_network(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
     """Put weights into a network.
 
     Raises:
-        IncompatibleModelError: when names or shapes differ.
+        IncompatibleModelError, CorruptModelError: as in :func:`check_fit`.
     """
-    try:
-        network.load_state_dict(dict(state))
-    except RuntimeError as error:
-        first = " ".join(line.strip() for line in str(error).splitlines()[:2])
-        raise IncompatibleModelError(
-            f"got weights {path} that do not fit the network ({first}); build the network that they were saved from"
-        ) from error
+    check_fit(network, state, path)
+    network.load_state_dict(dict(state))
 
 
 def save_model(
@@ -178,6 +201,8 @@ def load_model(path: Path, build: Callable[..., QuotientModel], *, device: torch
             quotient, interpolant, parameterization or network than what was saved.
     """
     state, card = read_model_files(path, format=FORMAT, version=FORMAT_VERSION)
+    if not all(isinstance(card.get(name), dict) for name in ("arguments", "model")):
+        raise CorruptModelError(f"got a card of {path} without `arguments` and `model`; copy or export it again")
     model = build(**card["arguments"])
     described = _description(model)
     if different := [key for key, value in card["model"].items() if described.get(key) != value]:
@@ -216,9 +241,6 @@ def _digest(path: Path) -> str:
 
 def _read_card(path: Path) -> dict[str, Any]:
     try:
-        card = json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError, OSError) as error:
-        raise CorruptModelError(f"got an unreadable card {path} ({error}); copy or export it again") from error
-    if not isinstance(card, dict):
-        raise CorruptModelError(f"got a card {path} that is not a JSON object; copy or export it again")
-    return card
+        return read_json_object(path)
+    except JSONFileError as error:
+        raise CorruptModelError(f"got an unreadable card: {error}; copy or export it again") from error

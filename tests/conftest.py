@@ -15,4 +15,6 @@ torch.set_num_threads(1)
 
 settings.register_profile("dev", deadline=timedelta(seconds=5))
 settings.register_profile("ci", deadline=timedelta(seconds=10), derandomize=True, print_blob=True)
+# a long campaign of the fuzz tests: fifty times the examples
+settings.register_profile("fuzz", deadline=None, max_examples=5000, print_blob=True)
 settings.load_profile("dev")

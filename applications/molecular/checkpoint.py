@@ -14,6 +14,7 @@ from diffusion.model_files import (
     WEIGHTS_NAME,
     IncompatibleModelError,
     ModelNotFoundError,
+    check_fit,
     fill_network,
     read_model_files,
     write_model_files,
@@ -70,11 +71,15 @@ def load_model(path: Path | None = None, *, device: torch.device | str = "cpu") 
     state, card = read_model_files(weights, format=FORMAT, version=FORMAT_VERSION)
     try:
         spec = ModelSpec.from_json(card["spec"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise IncompatibleModelError(
             f"got a card of {weights} whose specification is not understood ({error}); "
             "use the version of the package that wrote it"
         ) from error
+    with torch.device("meta"):
+        # nothing is allocated for sizes that a damaged card claims
+        sketch = build_network(spec.network)
+    check_fit(sketch, state, weights)
     network = build_network(spec.network)
     fill_network(network, state, weights)
     return ConformerModel(spec=spec, network=network.float().to(device), card=card)

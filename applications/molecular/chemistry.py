@@ -18,6 +18,11 @@ SUPPORTED_ELEMENTS: dict[str, int] = {
 """Element symbols the package accepts, with their atomic numbers."""
 
 
+_SHOWN = 120
+_CHARACTERS_PER_ATOM = 100
+"""A SMILES with every hydrogen and map number written out needs half of this for each heavy atom."""
+
+
 class Refusal(Enum):
     """Why a molecule, or one of its conformers, could not be served; the value is what users read."""
 
@@ -40,7 +45,7 @@ class Refusal(Enum):
     SOURCE_DAMAGED = "the source cannot be read there"
     TIME_LIMIT = "the time limit for one molecule was reached"
     NOT_DESCRIBABLE = "the model's features cannot be computed for it"
-    NOT_FINITE = "the model returned coordinates that are not finite"
+    NOT_FINITE = "the model returned coordinates that are not finite, or too large for a molecule"
 
 
 @final
@@ -57,7 +62,8 @@ class MoleculeRefused(ValueError):
         self.smiles = smiles
         self.refusal = refusal
         self.detail = detail
-        super().__init__(f"{smiles!r}: {self.sentence}")
+        shown = smiles if len(smiles) <= _SHOWN else f"{smiles[:_SHOWN]}..."
+        super().__init__(f"{shown!r}: {self.sentence}")
 
     @property
     def sentence(self) -> str:
@@ -120,6 +126,7 @@ def parse_smiles(smiles: str, *, limits: SizeLimits | None = None) -> Molecule:
         MoleculeRefused: with the reason (see `Refusal`).
     """
     limits = limits or SizeLimits()
+    _check_text(smiles, limits)
     with rdBase.BlockLogs():
         mol = Chem.MolFromSmiles(smiles) if smiles.strip() else None
         if mol is None:
@@ -141,6 +148,17 @@ def _canonical(mol: Chem.Mol) -> Molecule:
     if heavy is None:
         raise MoleculeRefused(smiles, Refusal.UNPARSABLE, "its canonical form cannot be read back")
     return Molecule(smiles=smiles, heavy=heavy, full=Chem.AddHs(heavy))
+
+
+def _check_text(smiles: str, limits: SizeLimits) -> None:
+    """Refuse what RDKit cannot take as text, and what it would read for minutes before it could be counted."""
+    try:
+        smiles.encode()
+    except UnicodeEncodeError as error:
+        raise MoleculeRefused(smiles, Refusal.UNPARSABLE, f"character {error.start + 1} is not text") from error
+    if len(smiles) > _CHARACTERS_PER_ATOM * limits.max_heavy_atoms:
+        detail = f"{len(smiles)} characters of SMILES, expected at most {limits.max_heavy_atoms} atoms"
+        raise MoleculeRefused(smiles, Refusal.TOO_MANY_ATOMS, detail)
 
 
 def _check_composition(smiles: str, mol: Chem.Mol, limits: SizeLimits) -> None:

@@ -22,18 +22,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from rdkit import Chem, rdBase
 
 from applications.molecular.chemistry import constitution
+from applications.molecular.dataset_files import (
+    OFFSETS,
+    SIZES,
+    DatasetError,
+    damaged,
+    read_arrays,
+    read_index,
+    read_object,
+    read_splits,
+)
 from applications.molecular.seeds import unit_interval
+from applications.molecular.structures import are_sound
 
 FORMAT_VERSION = 1
-_ARRAYS = ("positions", "atomic_numbers", "energies")
-_COLUMNS = ("n_atoms", "n_conformers", "atom_offset", "row_offset", "conformer_offset")
-
-
-@final
-class DatasetError(ValueError):
-    """A folder that is not a readable conformer data set; the message names the remedy."""
 
 
 @final
@@ -55,6 +60,22 @@ class ConformerRecord:
     positions: NDArray[np.float32]
     energies: NDArray[np.float64]
     source_id: str
+
+    def molecule(self) -> Chem.Mol:
+        """The molecule with all hydrogens, in the atom order of `positions`, without conformers.
+
+        Raises:
+            DatasetError: the SMILES cannot be read, or has other atoms than the record.
+        """
+        with rdBase.BlockLogs():
+            bare = Chem.MolFromSmiles(self.smiles)
+            full = None if bare is None else Chem.AddHs(bare)
+        if full is None or [atom.GetAtomicNum() for atom in full.GetAtoms()] != self.atomic_numbers.tolist():
+            raise DatasetError(
+                f"the SMILES {self.smiles[:120]!r} of molecule {self.source_id[:120]!r} has other atoms than its "
+                "conformers. The folder is damaged: prepare the data again."
+            )
+        return full
 
 
 def assign_split(smiles: str) -> str:
@@ -79,21 +100,13 @@ class ConformerStore(Sequence[ConformerRecord]):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.meta: dict[str, Any] = _read_json(path / "meta.json")
+        self.meta: dict[str, Any] = read_object(path / "meta.json")
         if self.meta.get("format_version") != FORMAT_VERSION:
             got = self.meta.get("format_version")
             raise DatasetError(f"{path}: format version {got}, expected {FORMAT_VERSION}. Prepare the data again.")
-        self.splits: dict[str, list[int]] = _read_json(path / "splits.json")
-        try:
-            self._positions, self._numbers, self._energies = (
-                np.load(path / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS
-            )
-            table = pq.read_table(path / "index.parquet")
-        except (OSError, ValueError) as error:
-            raise DatasetError(f"{path}: {error}. The folder is damaged: prepare the data again.") from error
-        self._smiles: list[str] = table["smiles"].to_pylist()
-        self._source_ids: list[str] = table["source_id"].to_pylist()
-        self._index = {name: table[name].to_numpy() for name in _COLUMNS}
+        self._arrays = read_arrays(path)
+        self._index = read_index(path / "index.parquet", self._arrays)
+        self.splits = read_splits(path / "splits.json", n_molecules=len(self))
 
     @classmethod
     def open(cls, path: str | Path) -> ConformerStore:
@@ -108,20 +121,22 @@ class ConformerStore(Sequence[ConformerRecord]):
         return cls(path)
 
     def __len__(self) -> int:
-        return len(self._smiles)
+        return len(self._index.smiles)
 
     def __getitem__(self, index: int) -> ConformerRecord:  # type: ignore[override]
         if not -len(self) <= index < len(self):
             raise IndexError(f"molecule {index} of {len(self)}")
         index %= len(self)
-        n, k = int(self._index["n_atoms"][index]), int(self._index["n_conformers"][index])
-        atom, row, conf = (int(self._index[name][index]) for name in _COLUMNS[2:])
+        n, k, atom, row, conf = (int(self._index.columns[name][index]) for name in (*SIZES, *OFFSETS))
+        positions = np.array(self._arrays.positions[row : row + k * n]).reshape(k, n, 3)
+        if not are_sound(positions):
+            raise damaged(self.path / "positions.npy", f"got coordinates of molecule {index} that are not finite")
         return ConformerRecord(
-            smiles=self._smiles[index],
-            atomic_numbers=np.array(self._numbers[atom : atom + n]),
-            positions=np.array(self._positions[row : row + k * n]).reshape(k, n, 3),
-            energies=np.array(self._energies[conf : conf + k]),
-            source_id=self._source_ids[index],
+            smiles=self.smiles(index),
+            atomic_numbers=np.array(self._arrays.numbers[atom : atom + n]),
+            positions=positions,
+            energies=np.array(self._arrays.energies[conf : conf + k]),
+            source_id=self._index.source_ids[index],
         )
 
     def __iter__(self) -> Iterator[ConformerRecord]:
@@ -129,7 +144,7 @@ class ConformerStore(Sequence[ConformerRecord]):
 
     def smiles(self, index: int) -> str:
         """SMILES of a molecule, without touching its coordinates."""
-        return self._smiles[index]
+        return self._index.smiles[index]
 
 
 def write_dataset(path: Path, records: Sequence[ConformerRecord], *, meta: Mapping[str, object]) -> ConformerStore:
@@ -178,10 +193,3 @@ def _joined(parts: list[NDArray[Any]], dtype: type, empty: tuple[int, ...]) -> N
 
 def _offsets(sizes: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.cumsum(sizes) - sizes
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise DatasetError(f"{path}: {error}. The folder is damaged: prepare the data again.") from error

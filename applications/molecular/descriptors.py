@@ -150,9 +150,11 @@ def distance_bounds(mol: Mol) -> np.ndarray:
     """
     from rdkit.Chem import GetDistanceMatrix
     from rdkit.Chem.rdDistGeom import GetMoleculeBoundsMatrix
+    from rdkit.rdBase import BlockLogs
 
     try:
-        raw = np.asarray(GetMoleculeBoundsMatrix(mol))
+        with BlockLogs():
+            raw = np.asarray(GetMoleculeBoundsMatrix(mol))
     except (RuntimeError, ValueError):
         steps = np.asarray(GetDistanceMatrix(mol))
         lower, upper = np.where(steps > 0, 1.0, 0.0), _FALLBACK_BOND * steps

@@ -20,7 +20,7 @@ from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
 from applications.molecular.chemistry import Molecule, MoleculeRefused, parse_smiles
-from applications.molecular.dataset import ConformerStore
+from applications.molecular.dataset import ConformerRecord, ConformerStore
 from applications.molecular.ensembles import EnsembleOptions, embed, relax_mmff
 from applications.molecular.geometry_checks import GeometryChecker
 from applications.molecular.metrics import MoleculeScore, rmsd_matrix, score
@@ -127,7 +127,7 @@ def evaluate(
     rows = range(len(store)) if split is None else store.splits[split]
     known = {store.smiles(row): row for row in rows}
     tasks = [
-        _Task(smiles, store[known[smiles]].positions, frames, generated.requested[smiles])
+        _Task(smiles, _references(store[known[smiles]]), frames, generated.requested[smiles])
         for smiles, frames in generated.positions.items()
         if smiles in known
     ]
@@ -151,6 +151,12 @@ def evaluate(
                 if advance:
                     advance(len(results), len(tasks))
     return results, [smiles for smiles in generated.positions if smiles not in known]
+
+
+def _references(record: ConformerRecord) -> NDArray[np.float32]:
+    """The conformers of a record whose atoms are those of its SMILES."""
+    record.molecule()
+    return record.positions
 
 
 def _evaluate_one(task: _Task, *, options: EvaluationOptions) -> MoleculeResult:

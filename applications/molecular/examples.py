@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from rdkit import Chem, rdBase
 
 from applications.molecular.dataset import ConformerStore
 from applications.molecular.features import Hydrogens, featurize
@@ -35,8 +34,7 @@ def load_examples(
     examples = []
     for done, row in enumerate(rows, start=1):
         record = store[row]
-        with rdBase.BlockLogs():
-            features = featurize(Chem.MolFromSmiles(record.smiles), hydrogens=hydrogens)
+        features = featurize(record.molecule(), hydrogens=hydrogens)
         if features.n_atoms > 1:
             positions = torch.from_numpy(record.positions[:, features.atom_index.numpy()])
             positions = (positions - positions.mean(dim=1, keepdim=True)) / scale

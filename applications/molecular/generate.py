@@ -25,8 +25,8 @@ from applications.molecular.requests import Request
 from applications.molecular.results import ConformerRow, GeneratedConformer, refused_rows
 from applications.molecular.seeds import derived_seed
 from applications.molecular.settings import GenerationSettings, StereoPolicy
-from applications.molecular.stereo import check_stereo, unspecified
-from applications.molecular.structures import Relaxation, assemble, mmff_energy, relax
+from applications.molecular.stereo import check_stereo, unspecified, with_seen_stereo
+from applications.molecular.structures import Relaxation, are_sound, assemble, mmff_energy, relax
 
 _FULL_BATCH_ATOMS = 32
 
@@ -235,7 +235,7 @@ def batches_by_size(sizes: Mapping[int, int], *, limit: int) -> list[list[int]]:
 
 
 def _judge(job: _Job, positions: NDArray[np.float64], settings: GenerationSettings, attempt: int) -> None:
-    if not np.isfinite(positions).all():
+    if not are_sound(positions):
         refusal = Refusal.NOT_FINITE
         job.row = replace(job.row, refusal=refusal.name, reason=refusal.value)
         return
@@ -280,9 +280,8 @@ def _judge(job: _Job, positions: NDArray[np.float64], settings: GenerationSettin
 
 def _stereoisomer(mol: Chem.Mol) -> str:
     """Isomeric SMILES read from coordinates alone."""
-    seen = Chem.Mol(mol)
+    seen = with_seen_stereo(mol)
     with rdBase.BlockLogs():
-        Chem.AssignStereochemistryFrom3D(seen, replaceExistingTags=True)
         return Chem.MolToSmiles(Chem.MolFromSmiles(Chem.MolToSmiles(seen)))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import pickle
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from applications.molecular.chemistry import MoleculeRefused, Refusal
 from applications.molecular.ensembles import Ensemble, EnsembleOptions
 from applications.molecular.given_ensembles import GivenConformer, given_ensemble
 from applications.molecular.sources import SourceError, SourceItem
+from diffusion.json_files import JSONFileError, read_json_object
 
 _ALLOWED: Final = {("rdkit.Chem.rdchem", "Mol"): Chem.Mol}
 """All that a pickle of the archive may name; everything else in it is numbers, text, lists and dictionaries."""
@@ -117,15 +117,16 @@ def read_geom_archive(folder: Path) -> list[GeomItem]:
     items = []
     for summary in summaries:
         try:
-            entries = json.loads(summary.read_text(encoding="utf-8"))
-            listed = [
-                (smiles, str(entry["pickle_path"])) for smiles, entry in entries.items() if "pickle_path" in entry
-            ]
-        except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise SourceError(f"cannot read {summary}: {error}. Unpack the archive again.") from error
+            entries = read_json_object(summary)
+        except JSONFileError as error:
+            raise SourceError(f"{error}. Unpack the archive again.") from error
+        if not all(isinstance(entry, dict) for entry in entries.values()):
+            raise SourceError(f"{summary} is not a summary of the archive. Unpack the archive again.")
+        listed = [(smiles, str(entry["pickle_path"])) for smiles, entry in entries.items() if "pickle_path" in entry]
         for smiles, name in listed:
             path = folder / name
-            if path.resolve().is_relative_to(folder.resolve()) and path.is_file():
+            # is_file comes first: it is what takes names that no file can have
+            if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
                 items.append(GeomItem(source_id=path.relative_to(folder).as_posix(), smiles=smiles, path=path))
     if not items:
         raise SourceError(f"{folder} has summaries but none of their pickles. Unpack the archive again.")

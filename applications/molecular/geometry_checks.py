@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import final
 
 import numpy as np
-from rdkit import Chem
+from rdkit import Chem, rdBase
 from rdkit.Chem import rdDistGeom
 
 BOND_TOLERANCE = 0.25
@@ -43,7 +43,8 @@ class GeometryChecker:
     """The bounds of one molecule, computed once and used for all of its conformers."""
 
     def __init__(self, mol: Chem.Mol) -> None:
-        bounds = rdDistGeom.GetMoleculeBoundsMatrix(mol)
+        with rdBase.BlockLogs():
+            bounds = rdDistGeom.GetMoleculeBoundsMatrix(mol)
         graph = Chem.GetDistanceMatrix(mol)
         upper = np.triu(np.ones_like(graph, dtype=bool), k=1)
         self._bonded = (graph == 1) & upper

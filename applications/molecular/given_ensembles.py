@@ -11,8 +11,8 @@ from rdkit import Chem, rdBase
 
 from applications.molecular.chemistry import Molecule, MoleculeRefused, Refusal, constitution, parse_smiles
 from applications.molecular.ensembles import Ensemble, EnsembleOptions
-from applications.molecular.stereo import check_stereo, unspecified
-from applications.molecular.structures import with_conformers
+from applications.molecular.stereo import check_stereo, unspecified, with_seen_stereo
+from applications.molecular.structures import are_sound, with_conformers
 
 
 @final
@@ -52,8 +52,9 @@ def given_ensemble(smiles: str, conformers: Sequence[GivenConformer], options: E
     same = {name: found for name, found in groups.items() if name and constitution(name) == wanted}
     if not same:
         raise MoleculeRefused(smiles, Refusal.CONSTITUTION_CHANGED)
-    molecule = parse_smiles(_settled(asked, same))
-    placed = [(c.energy, _placed(molecule, c.mol)) for c in same[molecule.smiles]]
+    settled = _settled(asked, same)
+    molecule = parse_smiles(settled)
+    placed = [(c.energy, _placed(molecule, c.mol)) for c in same[settled]]
     sound = [(energy, x) for energy, x in placed if x is not None]
     if not sound:
         raise MoleculeRefused(smiles, Refusal.STEREO_NOT_REPRODUCED, molecule.smiles)
@@ -72,11 +73,10 @@ def given_ensemble(smiles: str, conformers: Sequence[GivenConformer], options: E
 
 def _perceived(mol: Chem.Mol) -> str:
     """Canonical SMILES with the stereochemistry of the coordinates; empty where there is none to read."""
-    if not mol.GetNumConformers() or not mol.GetConformer().Is3D():
+    if not mol.GetNumConformers() or not mol.GetConformer().Is3D() or not are_sound(mol.GetConformer().GetPositions()):
         return ""
-    seen = Chem.Mol(mol)
+    seen = with_seen_stereo(mol)
     with rdBase.BlockLogs():
-        Chem.AssignStereochemistryFrom3D(seen, replaceExistingTags=True)
         seen.RemoveAllConformers()
         try:
             return parse_smiles(Chem.MolToSmiles(seen)).smiles
@@ -99,9 +99,8 @@ def _settled(asked: Molecule, groups: dict[str, list[GivenConformer]]) -> str:
 
 def _placed(molecule: Molecule, given: Chem.Mol) -> np.ndarray | None:
     """Coordinates in the order of `molecule.full`, or None where hydrogens are missing or hands differ."""
+    seen = with_seen_stereo(given)
     with rdBase.BlockLogs():
-        seen = Chem.Mol(given)
-        Chem.AssignStereochemistryFrom3D(seen, replaceExistingTags=True)
         match = seen.GetSubstructMatch(molecule.full, useChirality=True)
     if len(match) != given.GetNumAtoms():
         return None

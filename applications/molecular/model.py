@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -108,6 +109,11 @@ _STIFFNESS: Final = 1.0
 
 
 @final
+class ModelSpecError(ValueError):
+    """A specification that no model can have."""
+
+
+@final
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """What defines a model apart from its weights.
@@ -121,7 +127,8 @@ class ModelSpec:
         prior: Prior it was trained with.
 
     Raises:
-        ValueError: If orbits are averaged with a coupling whose posterior is not known.
+        ModelSpecError: If orbits are averaged with a coupling whose posterior is not known, or the scale is not a
+            length.
     """
 
     network: NetworkConfig
@@ -134,10 +141,12 @@ class ModelSpec:
     def __post_init__(self) -> None:
         averaged = self.symmetry in (Symmetry.ORBIT_AVERAGED, Symmetry.ORBIT_AVERAGED_UNPROJECTED)
         if averaged and self.coupling is not Coupling.INDEPENDENT:
-            raise ValueError(
+            raise ModelSpecError(
                 f"got symmetry {self.symmetry.value} with coupling {self.coupling.value}, under which the orbit of the "
                 "data given x_t has no closed law: use the coupling independent"
             )
+        if not (math.isfinite(self.scale) and self.scale > 0.0):
+            raise ModelSpecError(f"got scale {self.scale}, expected the size of molecules in Å")
 
     @property
     def kind(self) -> NetworkKind:
@@ -161,7 +170,7 @@ class ModelSpec:
         """Read a specification.
 
         Raises:
-            KeyError, TypeError, ValueError: If a field is missing or not understood.
+            KeyError, TypeError, ValueError, OverflowError: If a field is missing or not understood.
         """
         return cls(
             network=network_from_json(NetworkKind(values["network_kind"]), values["network"]),

@@ -9,15 +9,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, final
 
 from rdkit import Chem
 
 from applications.molecular.results import COLUMNS, ConformerRow, GeneratedConformer, csv_cells
+from diffusion.json_files import JSONFileError, read_json_object
 
 
 @final
@@ -118,11 +120,14 @@ class OutputFiles:
         if not existing:
             return Progress()
         try:
-            account = json.loads(self.json.read_text())
-            if account["fingerprint"] == self._fingerprint:
-                return Progress(**account["progress"])
-        except (OSError, ValueError, KeyError, TypeError):
-            pass
+            account = read_json_object(self.json)
+        except JSONFileError:
+            account = {}
+        if account.get("fingerprint") == self._fingerprint:
+            progress = _progress(account.get("progress"))
+            if progress is None:
+                raise OutputError(f"{self.json} is damaged. Start again with --force, or choose another -o.")
+            return progress
         raise OutputError(
             f"{existing[0]} holds the results of another command. Choose another -o, or overwrite it with --force."
         )
@@ -154,6 +159,16 @@ class OutputFiles:
         unfinished.replace(self.json)
 
 
+def _progress(values: object) -> Progress | None:
+    """The progress that was written down, None if it is not one."""
+    if not isinstance(values, dict) or values.keys() != {field.name for field in fields(Progress)}:
+        return None
+    for field in fields(Progress):
+        if type(values[field.name]) is not type(field.default) or not 0 <= values[field.name] < math.inf:
+            return None
+    return Progress(**values)
+
+
 def _csv_text(rows: Iterable[Iterable[str]]) -> str:
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows(rows)
@@ -164,7 +179,9 @@ def _sdf_record(mol: Chem.Mol, row: ConformerRow, account: Mapping[str, Any]) ->
     record = Chem.Mol(mol)
     for name in record.GetPropNames():
         record.ClearProp(name)
-    record.SetProp("_Name", " ".join(row.name.split()))
+    title = " ".join(row.name.split())
+    # a line of four dollars ends a record
+    record.SetProp("_Name", f"_{title}" if title.startswith("$$$$") else title)
     properties = {
         "smiles": row.smiles,
         "conf_id": row.conf_id,

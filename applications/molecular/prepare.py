@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -115,9 +118,12 @@ def prepare(
         "numpy": np.__version__,
     }
     store = write_dataset(output, records, meta=meta)
-    for path in parts.iterdir():
-        path.unlink()
-    parts.rmdir()
+    for number in range(len(shards)):
+        (parts / f"{number:06d}.npz").unlink()
+    (parts / "fingerprint").unlink()
+    with suppress(OSError):
+        # what somebody else put there stays
+        parts.rmdir()
     return store, report
 
 
@@ -156,7 +162,7 @@ def _claim(parts: Path, fingerprint: str) -> None:
             mark.write_text(fingerprint)
     except OSError as error:
         raise PrepareError(f"cannot write {parts}: {error}. Choose another -o.") from error
-    if mark.read_text() != fingerprint:
+    if mark.read_bytes() != fingerprint.encode():
         raise PrepareError(
             f"{parts} holds the beginning of another data set. Use the same source and options, or another -o."
         )
@@ -166,7 +172,20 @@ def _reopen(output: Path, fingerprint: str) -> tuple[ConformerStore, PrepareRepo
     store = ConformerStore.open(output)
     if store.meta.get("source_fingerprint") != fingerprint:
         raise PrepareError(f"{output} holds a data set of another source or other options. Choose another -o.")
-    return store, PrepareReport(**store.meta["report"])
+    report = _known_report(store.meta.get("report"))
+    if report is None:
+        raise PrepareError(f"{output / 'meta.json'} has no account of what was dropped. Choose another -o.")
+    return store, report
+
+
+def _known_report(values: object) -> PrepareReport | None:
+    """The report that was written down, None if it is not one."""
+    if not isinstance(values, dict) or values.keys() != {field.name for field in fields(PrepareReport)}:
+        return None
+    dropped, counts = values["dropped"], [value for name, value in values.items() if name != "dropped"]
+    if not isinstance(dropped, dict) or not dropped.keys() <= Refusal.__members__.keys():
+        return None
+    return PrepareReport(**values) if all(type(n) is int for n in [*counts, *dropped.values()]) else None
 
 
 def _write_part(path: Path, shard: Sequence[SourceItem], outcomes: Sequence[Ensemble | Refusal]) -> None:
@@ -191,19 +210,22 @@ def _write_part(path: Path, shard: Sequence[SourceItem], outcomes: Sequence[Ense
 
 
 def _read_part(path: Path) -> Iterator[tuple[dict[str, str | int], ConformerRecord | None]]:
-    with np.load(path, allow_pickle=False) as arrays:
-        for number, row in enumerate(json.loads(arrays["table"].tobytes())):
-            if "refusal" in row:
-                yield row, None
-                continue
-            record = ConformerRecord(
-                smiles=row["smiles"],
-                atomic_numbers=arrays[f"numbers{number}"],
-                positions=arrays[f"positions{number}"],
-                energies=arrays[f"energies{number}"],
-                source_id=row["source_id"],
-            )
-            yield row, record
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            for number, row in enumerate(json.loads(arrays["table"].tobytes())):
+                if "refusal" in row:
+                    yield row, None
+                    continue
+                record = ConformerRecord(
+                    smiles=row["smiles"],
+                    atomic_numbers=arrays[f"numbers{number}"],
+                    positions=arrays[f"positions{number}"],
+                    energies=arrays[f"energies{number}"],
+                    source_id=row["source_id"],
+                )
+                yield row, record
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise PrepareError(f"{path} is damaged ({error}). Remove that file and run the same line again.") from error
 
 
 def _gather(parts: Path, n_parts: int, *, n_source: int, n_unique: int) -> tuple[PrepareReport, list[ConformerRecord]]:

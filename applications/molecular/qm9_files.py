@@ -49,11 +49,12 @@ class QM9Item(SourceItem):
     def ensemble(self, options: EnsembleOptions) -> Ensemble:
         with self.path.open("rb") as stream:
             stream.seek(self.start)
-            row = next(csv.reader([stream.readline().decode("utf-8")]))
+            line = stream.readline()
         try:
+            row = next(csv.reader([line.decode("utf-8")]), [])
             elements = ast.literal_eval(row[self.columns[0]])
             positions = np.array(json.loads(row[self.columns[1]]), dtype=np.float64)
-        except (ValueError, SyntaxError, IndexError) as error:
+        except (ValueError, TypeError, SyntaxError, IndexError, RecursionError, csv.Error) as error:
             raise MoleculeRefused(self.smiles, Refusal.SOURCE_DAMAGED, f"{self.source_id}: {error}") from error
         # one minimum: its energy relative to itself
         return given_ensemble(self.smiles, [GivenConformer(self._molecule(elements, positions), 0.0)], options)
@@ -101,7 +102,10 @@ def _rows(path: Path) -> list[QM9Item]:
         start = stream.tell()
         for line in iter(stream.readline, b""):
             # coordinates come after the first two: a short prefix of the row is enough
-            row = next(csv.reader([line[:400].decode("utf-8", errors="replace")]), [])
+            try:
+                row = next(csv.reader([line[:400].decode("utf-8", errors="replace")]), [])
+            except csv.Error as error:
+                raise SourceError(f"{path}: {error} at byte {start}. Install the package qm9pack again.") from error
             if len(row) > max(name, smiles):
                 items.append(QM9Item(row[name], row[smiles], path, start, (elements, positions)))
             start += len(line)

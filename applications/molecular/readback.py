@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, final
@@ -15,6 +13,9 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from applications.molecular.chemistry import Molecule, MoleculeRefused, parse_smiles
+from applications.molecular.sdf_records import read_records
+from applications.molecular.stereo import with_seen_stereo
+from diffusion.json_files import JSONFileError, read_json_object
 
 
 @final
@@ -32,7 +33,6 @@ class GeneratedSet:
             SMILES; G = 0 for a molecule that was requested and failed.
         requested: conformers requested per molecule (those in the file, if there is no table).
         account: what `out.json` says, empty if there is none.
-        attempts: number of rows of the table by number of samples drawn for them, empty without a table.
         attempts: how many conformers of the table were settled after how many samples, successes and failures.
     """
 
@@ -54,11 +54,15 @@ def read_generated(sdf: Path) -> GeneratedSet:
         raise ReadbackError(f"{sdf} does not exist. Run `quotient molecules generate ... -o {sdf}` first.")
     found: dict[str, list[NDArray[np.float64]]] = {}
     with rdBase.BlockLogs():
-        for mol in _records(sdf):
+        for number, mol in enumerate(read_records(sdf), start=1):
+            if mol is None:
+                raise ReadbackError(
+                    f"{sdf}: record {number} cannot be read, or has coordinates that are not finite. Remove the record."
+                )
             try:
                 molecule = parse_smiles(_smiles_of(mol))
             except MoleculeRefused as refused:
-                raise ReadbackError(f"{sdf}: {refused}. Remove the record.") from refused
+                raise ReadbackError(f"{sdf}: record {number}: {refused}. Remove the record.") from refused
             found.setdefault(molecule.smiles, []).append(_ordered(mol, molecule, sdf))
     requested = {smiles: len(frames) for smiles, frames in found.items()}
     attempts: dict[int, int] = {}
@@ -68,30 +72,19 @@ def read_generated(sdf: Path) -> GeneratedSet:
     if not requested:
         raise ReadbackError(f"{sdf} holds no molecule. Generate some conformers first.")
     positions = {smiles: np.stack(found[smiles]) if smiles in found else np.empty((0, 0, 3)) for smiles in requested}
-    account = sdf.with_suffix(".json")
-    return GeneratedSet(
-        positions=positions,
-        requested=requested,
-        account=json.loads(account.read_text()) if account.is_file() else {},
-        attempts=attempts,
-    )
+    account = _read_account(sdf.with_suffix(".json"))
+    return GeneratedSet(positions=positions, requested=requested, account=account, attempts=attempts)
 
 
-def _records(sdf: Path) -> Iterator[Chem.Mol]:
-    if sdf.stat().st_size == 0:
-        return
-    for number, mol in enumerate(Chem.SDMolSupplier(str(sdf), removeHs=False), start=1):
-        if mol is None:
-            raise ReadbackError(f"{sdf}: record {number} cannot be read. Remove the record.")
-        yield mol
+def _read_account(path: Path) -> dict[str, Any]:
+    try:
+        return read_json_object(path) if path.is_file() else {}
+    except JSONFileError as error:
+        raise ReadbackError(f"{error}. Remove the file: it is not needed.") from error
 
 
 def _smiles_of(mol: Chem.Mol) -> str:
-    if mol.HasProp("smiles"):
-        return mol.GetProp("smiles")
-    seen = Chem.Mol(mol)
-    Chem.AssignStereochemistryFrom3D(seen, replaceExistingTags=True)
-    return Chem.MolToSmiles(seen)
+    return mol.GetProp("smiles") if mol.HasProp("smiles") else Chem.MolToSmiles(with_seen_stereo(mol))
 
 
 def _ordered(mol: Chem.Mol, molecule: Molecule, sdf: Path) -> NDArray[np.float64]:
@@ -114,9 +107,14 @@ def _skeleton(mol: Chem.Mol) -> tuple[list[int], set[tuple[int, ...]]]:
 def _read_table(table: Path) -> tuple[dict[str, int], dict[int, int]]:
     requested: Counter[str] = Counter()
     attempts: Counter[int] = Counter()
-    with table.open(newline="", encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            if row.get("smiles"):
-                requested[row["smiles"]] += 1
-                attempts[int(row.get("attempts") or 0)] += 1
+    try:
+        with table.open(newline="", encoding="utf-8") as stream:
+            for row in csv.DictReader(stream):
+                if row.get("smiles"):
+                    requested[row["smiles"]] += 1
+                    attempts[int(row.get("attempts") or 0)] += 1
+    except (OSError, ValueError, csv.Error) as error:
+        raise ReadbackError(
+            f"{table} is no table of a generation ({error}). Generate again, or remove it to count what is in the SDF."
+        ) from error
     return dict(requested), dict(sorted(attempts.items()))

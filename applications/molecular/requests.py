@@ -11,6 +11,7 @@ from applications.molecular.chemistry import Molecule, MoleculeRefused, parse_sm
 from applications.molecular.dataset import ConformerStore
 from applications.molecular.sources import SourceError, parse_smiles_lines, read_smiles_file
 
+_STRUCTURE_ENDINGS = (".sdf", ".mol", ".mol2", ".pdb", ".xyz", ".cif")
 _FILE_ENDINGS = (".smi", ".smiles", ".txt", ".csv", ".tsv")
 
 
@@ -55,13 +56,22 @@ def collect_requests(arguments: Sequence[str], *, stdin: TextIO, split: str = "t
 
 def _read(argument: str, *, stdin: TextIO, split: str) -> list[tuple[str, str]]:
     if argument == "-":
-        return [(_name(m.source_id, m.smiles), m.smiles) for m in parse_smiles_lines(stdin.read().splitlines())]
+        try:
+            lines = stdin.read().removeprefix("\ufeff").splitlines()
+        except UnicodeDecodeError as error:
+            raise SourceError(f"cannot read standard input: {error}. Give `SMILES name` lines in UTF-8.") from error
+        return [(_name(m.source_id, m.smiles), m.smiles) for m in parse_smiles_lines(lines)]
     path = Path(argument)
     if _is_dir(path):
         store = ConformerStore.open(path)
         if split not in store.splits:
             raise SourceError(f"{path} has no split {split!r}. Choose one of {', '.join(store.splits)}.")
         return [(store[row].source_id, store.smiles(row)) for row in store.splits[split]]
+    if argument.lower().endswith(_STRUCTURE_ENDINGS):
+        raise SourceError(
+            f"got {argument}, a file of structures: give a file of `SMILES name` lines, or `quotient molecules prepare "
+            f"--source sdf:{argument}` and its folder."
+        )
     if argument.lower().endswith(_FILE_ENDINGS) or _is_file(path):
         return [(_name(m.source_id, m.smiles), m.smiles) for m in read_smiles_file(path)]
     return [(argument, argument)]
@@ -72,10 +82,17 @@ def _name(source_id: str, smiles: str) -> str:
 
 
 def _request(name: str, smiles: str) -> Request:
+    outcome: Molecule | MoleculeRefused
     try:
-        return Request(name=name, given=smiles, outcome=parse_smiles(smiles))
+        outcome = parse_smiles(smiles)
     except MoleculeRefused as refused:
-        return Request(name=name, given=smiles, outcome=refused)
+        outcome = refused
+    return Request(name=_writable(name), given=_writable(smiles), outcome=outcome)
+
+
+def _writable(text: str) -> str:
+    """The text as it can stand in a file: bytes of the command line that are no text become question marks."""
+    return text.encode("utf-8", errors="replace").decode("utf-8")
 
 
 def _is_file(path: Path) -> bool:

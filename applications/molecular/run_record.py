@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Final, final
-
-import torch
 
 from applications.molecular.checkpoint import load_model
 from applications.molecular.dataset import ConformerStore
 from applications.molecular.model import ConformerModel
+from diffusion.json_files import JSONFileError, read_json_object
 from diffusion.model_files import CARD_NAME
 
 CHECKPOINTS: Final = "checkpoints"
@@ -41,15 +42,15 @@ def claim_folder(
     """
     record = output / "run.json"
     if record.is_file():
-        found = json.loads(record.read_text())
+        found = _read(record)
         found.pop(_EXECUTION, None)
-        found["options"] = _filled(found.get("options", {}), defaults)
+        found["options"] = _filled(_section(found, "options"), defaults)
         if found != asked:
             changed = [
                 f"{part}.{name}"
                 for part in sorted(asked.keys() | found.keys())
-                for name in sorted(asked.get(part, {}).keys() | found.get(part, {}).keys())
-                if asked.get(part, {}).get(name) != found.get(part, {}).get(name)
+                for name in sorted(_section(asked, part).keys() | _section(found, part).keys())
+                if _section(asked, part).get(name) != _section(found, part).get(name)
             ]
             raise RunMismatchError(
                 f"got other options or data than {output} was started with ({', '.join(changed)}); "
@@ -72,6 +73,18 @@ def _filled(found: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     return {**defaults, **found, **nested}
 
 
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return read_json_object(path)
+    except JSONFileError as error:
+        raise RunMismatchError(f"{error}: the run is damaged; choose another folder, or remove the file") from error
+
+
+def _section(record: dict[str, Any], part: str) -> dict[str, Any]:
+    values = record.get(part)
+    return values if isinstance(values, dict) else {}
+
+
 def data_card(store: ConformerStore) -> dict[str, Any]:
     """Identity of a data set, for records and model cards."""
     names = ("source_fingerprint", "method", "rdkit", "n_molecules", "n_conformers")
@@ -82,7 +95,7 @@ def data_card(store: ConformerStore) -> dict[str, Any]:
 def finished_model(output: Path) -> ConformerModel | None:
     """The model of a run that has done all of its steps, or None."""
     card = output / CARD_NAME
-    if card.is_file() and json.loads(card.read_text()).get("finished"):
+    if card.is_file() and _read(card).get("finished"):
         return load_model(output)
     return None
 
@@ -90,9 +103,15 @@ def finished_model(output: Path) -> ConformerModel | None:
 def newest_checkpoint(output: Path) -> Path | None:
     """The newest checkpoint that can be read: a run killed while writing leaves the one before it."""
     for path in sorted((output / CHECKPOINTS).glob("*.ckpt"), reverse=True):
-        try:
-            torch.load(path, map_location="cpu", weights_only=False)
-        except (OSError, RuntimeError, EOFError, ValueError):
-            continue
-        return path
+        if _is_whole(path):
+            return path
     return None
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a checkpoint, which is a zip archive, is complete and has the checksums that it says."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error):
+        return False

@@ -14,9 +14,10 @@ from typing_extensions import override
 from applications.molecular.chemistry import MoleculeRefused, Refusal
 from applications.molecular.ensembles import Ensemble, EnsembleOptions
 from applications.molecular.given_ensembles import GivenConformer, given_ensemble
+from applications.molecular.sdf_records import read_record, record_spans
 from applications.molecular.sources import SourceError, SourceItem
+from applications.molecular.stereo import with_seen_stereo
 
-_END = b"$$$$"
 _ENERGY_FIELDS = ("energy", "mmff_energy", "Energy")
 
 
@@ -48,7 +49,7 @@ class SDFItem(SourceItem):
         with self.path.open("rb") as stream:
             for start, length in self.spans:
                 stream.seek(start)
-                mol = _molecule(stream.read(length))
+                mol = read_record(stream.read(length))
                 if mol is not None:
                     conformers.append(GivenConformer(mol, _energy(mol)))
         if not conformers:
@@ -72,8 +73,8 @@ def read_sdf(path: Path) -> list[SDFItem]:
         raise SourceError(f"cannot read {path}: {error}. Give an SDF with three-dimensional coordinates.") from error
     names: dict[str, str] = {}
     spans: dict[str, list[tuple[int, int]]] = {}
-    for number, (start, length) in enumerate(_records(content), start=1):
-        mol = _molecule(content[start : start + length])
+    for number, (start, length) in enumerate(record_spans(content), start=1):
+        mol = read_record(content[start : start + length])
         key = f"record {number}" if mol is None else _isomeric_smiles(mol)
         title = "" if mol is None or not mol.HasProp("_Name") else mol.GetProp("_Name").strip()
         names.setdefault(key, title or f"record {number}")
@@ -87,34 +88,9 @@ def read_sdf(path: Path) -> list[SDFItem]:
     return items
 
 
-def _records(content: bytes) -> list[tuple[int, int]]:
-    """First byte and length of the records, without those that are blank."""
-    found, start = [], 0
-    while start < len(content):
-        end = content.find(_END, start)
-        end = len(content) if end < 0 else end
-        if content[start:end].strip():
-            found.append((start, end - start))
-        line = content.find(b"\n", end)
-        start = len(content) if line < 0 else line + 1
-    return found
-
-
-def _molecule(record: bytes) -> Chem.Mol | None:
-    supplier = Chem.SDMolSupplier()
-    with rdBase.BlockLogs():
-        supplier.SetData(record.decode("utf-8", errors="replace"), sanitize=True, removeHs=False)
-        try:
-            return next(iter(supplier), None)
-        except (RuntimeError, OSError):
-            return None
-
-
 def _isomeric_smiles(mol: Chem.Mol) -> str:
-    seen = Chem.Mol(mol)
+    seen = with_seen_stereo(mol) if mol.GetConformer().Is3D() else mol
     with rdBase.BlockLogs():
-        if mol.GetNumConformers() and mol.GetConformer().Is3D():
-            Chem.AssignStereochemistryFrom3D(seen, replaceExistingTags=True)
         return Chem.MolToSmiles(Chem.RemoveHs(seen))
 
 

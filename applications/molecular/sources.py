@@ -78,9 +78,10 @@ def read_smiles_file(path: Path) -> list[SourceMolecule]:
         SourceError: the file is missing, unreadable, not text, or holds no molecule.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # some editors put a byte order mark before the first SMILES
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(f"cannot read {path}: {error}. Give a text file of `SMILES name` lines.") from error
+        raise SourceError(f"cannot read {path}: {error}. Give a text file in UTF-8, `SMILES name` a line.") from error
     found = parse_smiles_lines(lines)
     if not found:
         raise SourceError(f"{path} holds no SMILES. Give a text file of `SMILES name` lines.")

@@ -90,6 +90,18 @@ def stereoisomers(mol: Chem.Mol, *, seed: int) -> Iterator[str]:
     yield from sorted(found, key=lambda isomer: derived_seed(seed, isomer, "isomer"))
 
 
+def with_seen_stereo(mol: Chem.Mol, *, conf_id: int = -1) -> Chem.Mol:
+    """A copy whose stereochemistry is that of its coordinates alone; none where bonded atoms lie on one another."""
+    seen = Chem.Mol(mol)
+    with rdBase.BlockLogs():
+        try:
+            Chem.AssignStereochemistryFrom3D(seen, confId=conf_id, replaceExistingTags=True)
+        except RuntimeError:
+            # a bond of length zero has no direction, which RDKit reports as an error of its own
+            Chem.RemoveStereochemistry(seen)
+    return seen
+
+
 def check_stereo(mol: Chem.Mol, *, conf_id: int = -1) -> StereoReport:
     """Compare the configuration of a conformer with the one its molecule specifies.
 
@@ -104,9 +116,7 @@ def check_stereo(mol: Chem.Mol, *, conf_id: int = -1) -> StereoReport:
     centres, bonds = specified_centres(mol), specified_bonds(mol)
     if not centres and not bonds:
         return StereoReport(kept=True, centres=0, centres_kept=0, bonds=0, bonds_kept=0)
-    seen = Chem.Mol(mol)
-    with rdBase.BlockLogs():
-        Chem.AssignStereochemistryFrom3D(seen, confId=conf_id, replaceExistingTags=True)
+    seen = with_seen_stereo(mol, conf_id=conf_id)
     centres_kept = sum(seen.GetAtomWithIdx(i).GetChiralTag() == mol.GetAtomWithIdx(i).GetChiralTag() for i in centres)
     bonds_kept = sum(_same_side(seen.GetBondWithIdx(i), mol.GetBondWithIdx(i)) for i in bonds)
     kept = centres_kept == len(centres) and bonds_kept == len(bonds)

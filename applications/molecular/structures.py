@@ -26,6 +26,7 @@ class Relaxation(Enum):
 
 
 _MAX_ITERATIONS = 500
+_FARTHEST = 1e6
 
 
 def assemble(molecule: Molecule, modelled: NDArray[np.int64], coordinates: NDArray[np.floating]) -> Chem.Mol:
@@ -57,6 +58,11 @@ def assemble(molecule: Molecule, modelled: NDArray[np.int64], coordinates: NDArr
         )
     with rdBase.BlockLogs():
         return Chem.AddHs(with_conformers(molecule.heavy, centred[None]), addCoords=True)
+
+
+def are_sound(positions: NDArray[np.floating]) -> bool:
+    """Whether coordinates in Å are finite and of a size that a molecule can have, below a tenth of a millimetre."""
+    return bool((np.abs(positions) < _FARTHEST).all())
 
 
 def with_conformers(mol: Chem.Mol, positions: NDArray[np.floating]) -> Chem.Mol:

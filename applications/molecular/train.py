@@ -16,7 +16,6 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
-from rdkit import Chem
 
 from applications.molecular.checkpoint import load_model, save_model
 from applications.molecular.dataset import ConformerStore
@@ -54,7 +53,7 @@ class StartMismatchError(ValueError):
 
 @final
 class EmptySplitError(ValueError):
-    """A data set without training molecules."""
+    """A data set without molecules that one could learn from."""
 
 
 def train(
@@ -107,6 +106,8 @@ def train(
     if not raw:
         raise EmptySplitError(f"got {data} without training molecules of two or more atoms; prepare more molecules")
     scale = coordinate_scale(raw) if start is None else start.scale
+    if scale <= 0.0:
+        raise EmptySplitError(f"got {data} whose conformers have all atoms at one point; prepare the data again")
     examples = [replace(e, positions=e.positions / scale) for e in raw]
     validation = load_examples(store, store.splits["validation"], hydrogens=options.hydrogens, scale=scale)
     spec = ModelSpec(
@@ -190,7 +191,7 @@ def _held_out_molecules(store: ConformerStore, options: TrainOptions) -> list[He
     rows = store.splits["validation"]
     picks = np.linspace(0, len(rows) - 1, min(options.validation_molecules, len(rows))).astype(int)
     return [
-        HeldOutMolecule(mol=Chem.AddHs(Chem.MolFromSmiles(record.smiles)), references=record.positions)
+        HeldOutMolecule(mol=record.molecule(), references=record.positions)
         for record in (store[rows[i]] for i in picks)
     ]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from applications.molecular.pictures import Panel, atom_style, draw_grid
-from applications.molecular.structures import with_conformers
+from applications.molecular.sdf_records import read_records
+from applications.molecular.structures import are_sound, with_conformers
 
 _COLUMNS: Final = 6
 _STRIP: Final = 6
@@ -58,11 +60,7 @@ def read_structures(path: Path) -> list[Structure]:
     if not path.is_file():
         raise ViewError(f"there is no file {path}")
     with rdBase.BlockLogs():
-        try:
-            found = readers[path.suffix.lower()](path)
-        except OSError:
-            # RDKit's word for a file without content
-            found = []
+        found = readers[path.suffix.lower()](path)
     if not found:
         raise ViewError(f"{path} holds no structure with coordinates that can be read")
     return found
@@ -70,8 +68,8 @@ def read_structures(path: Path) -> list[Structure]:
 
 def _of_sdf(path: Path) -> list[Structure]:
     found = []
-    for mol in Chem.SDMolSupplier(str(path), removeHs=False):
-        if mol is not None and mol.GetNumConformers():
+    for mol in read_records(path):
+        if mol is not None:
             facts = {name: mol.GetProp(name) for name in mol.GetPropNames()}
             title = mol.GetProp("_Name") if mol.HasProp("_Name") else ""
             number = f" {facts['conf_id']}" if "conf_id" in facts else ""
@@ -82,13 +80,14 @@ def _of_sdf(path: Path) -> list[Structure]:
 
 def _of_pdb(path: Path) -> list[Structure]:
     # bonds guessed from distances would be those of the first model, which in a trajectory is noise
-    mol = Chem.MolFromPDBFile(str(path), sanitize=False, removeHs=False, proximityBonding=False)
+    block = path.read_bytes().decode("utf-8", errors="replace")
+    mol = Chem.MolFromPDBBlock(block, sanitize=False, removeHs=False, proximityBonding=False)
     if mol is not None and not mol.GetNumBonds():
-        mol = Chem.MolFromPDBFile(str(path), sanitize=False, removeHs=False)
-    if mol is None or not mol.GetNumConformers():
+        mol = Chem.MolFromPDBBlock(block, sanitize=False, removeHs=False)
+    if mol is None or not mol.GetNumAtoms() or not mol.GetNumConformers():
         return []
     frames = np.stack([mol.GetConformer(c.GetId()).GetPositions() for c in mol.GetConformers()])
-    return [Structure(path.stem, mol, frames)]
+    return [Structure(path.stem, mol, frames)] if are_sound(frames) else []
 
 
 def draw_structures(structures: Sequence[Structure], path: Path) -> None:
@@ -133,9 +132,12 @@ def write_page(structures: Sequence[Structure], path: Path, *, title: str) -> No
         title: of the page.
     """
     template = resources.files("applications.molecular").joinpath("templates/viewer.html").read_text(encoding="utf-8")
-    # a closing tag inside a string would end the script
-    data = json.dumps([_plain(structure) for structure in structures], separators=(",", ":")).replace("</", "<\\/")
-    path.write_text(template.replace("__TITLE__", html.escape(title)).replace("__DATA__", data), encoding="utf-8")
+    # a tag or the beginning of a comment inside a string would end the script, or not let it end
+    data = json.dumps([_plain(structure) for structure in structures], separators=(",", ":")).replace("<", "\\u003c")
+    parts = {"__TITLE__": html.escape(title), "__DATA__": data}
+    page = re.sub("|".join(parts), lambda found: parts[found.group()], template)
+    # names of files may hold bytes that are no text
+    path.write_text(page, encoding="utf-8", errors="replace")
 
 
 def _plain(structure: Structure) -> dict[str, Any]:

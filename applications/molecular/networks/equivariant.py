@@ -21,6 +21,7 @@ from applications.molecular.networks.geometry_inputs import (
     skip_velocity,
 )
 from applications.molecular.networks.isometries import Isometries
+from applications.molecular.networks.sizes import check_sizes
 
 
 @final
@@ -39,6 +40,9 @@ class EquivariantConfig:
         radial: Radial functions of each distance.
         isometries: What the network commutes with. Under reflections too there are no cross products and no signed
             volumes, so that it cannot tell mirror images apart.
+
+    Raises:
+        NetworkSizeError: If one of them is below one, or `scalars` or `vectors` is not a multiple of `heads`.
     """
 
     scalars: int = 112
@@ -55,6 +59,10 @@ class EquivariantConfig:
     def sees_hands(self) -> bool:
         """Whether mirror images give other answers than mirrored ones."""
         return self.isometries is Isometries.ROTATIONS
+
+    def __post_init__(self) -> None:
+        sizes = {name: value for name, value in vars(self).items() if name != "isometries"}
+        check_sizes(sizes, divided_by_heads=("scalars", "vectors"))
 
 
 @final

@@ -20,6 +20,7 @@ from applications.molecular.networks.geometry_inputs import (
     pair_geometry_width,
     skip_velocity,
 )
+from applications.molecular.networks.sizes import check_sizes
 
 
 @final
@@ -33,6 +34,9 @@ class PlainConfig:
         heads: Attention heads.
         blocks: Number of transformer blocks.
         expansion: Hidden width of the atom MLP over `width`.
+
+    Raises:
+        NetworkSizeError: If one of them is below one, or `width` is not a multiple of `heads`.
     """
 
     width: int = 160
@@ -40,6 +44,9 @@ class PlainConfig:
     heads: int = 8
     blocks: int = 6
     expansion: int = 4
+
+    def __post_init__(self) -> None:
+        check_sizes(vars(self), divided_by_heads=("width",))
 
 
 @final
