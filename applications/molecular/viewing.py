@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -132,13 +133,30 @@ def write_page(structures: Sequence[Structure], path: Path, *, title: str) -> No
         path: the page, replaced if it exists.
         title: of the page.
     """
-    template = resources.files("applications.molecular").joinpath("templates/viewer.html").read_text(encoding="utf-8")
+    data = embedded_json([plain_structure(structure) for structure in structures])
+    page = filled_template("viewer.html", TITLE=html.escape(title), DRAWING=template_text("drawing.js"), DATA=data)
+    path.write_text(page, encoding="utf-8")
+
+
+def template_text(name: str) -> str:
+    """A file of the folder `templates` of this package."""
+    return resources.files("applications.molecular").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def filled_template(name: str, **parts: str) -> str:
+    """A template in which every `__NAME__` is replaced by the part of that name, once and not within parts."""
+    pattern = re.compile("|".join(f"__{part}__" for part in parts))
+    return pattern.sub(lambda found: parts[found.group()[2:-2]], template_text(name))
+
+
+def embedded_json(value: Any) -> str:
+    """JSON that can stand inside a script element."""
     # a closing tag inside a string would end the script
-    data = json.dumps([_plain(structure) for structure in structures], separators=(",", ":")).replace("</", "<\\/")
-    path.write_text(template.replace("__TITLE__", html.escape(title)).replace("__DATA__", data), encoding="utf-8")
+    return json.dumps(value, separators=(",", ":")).replace("</", "<\\/")
 
 
-def _plain(structure: Structure) -> dict[str, Any]:
+def plain_structure(structure: Structure) -> dict[str, Any]:
+    """A structure as plain values, as the pages draw it: atoms, bonds of a Kekule form, centred frames."""
     frames = structure.frames - structure.frames.mean(axis=1, keepdims=True)
     kekulised = Chem.Mol(structure.mol)
     if any(atom.GetIsAromatic() for atom in kekulised.GetAtoms()):
