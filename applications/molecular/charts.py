@@ -75,7 +75,7 @@ def curve_chart(curves: Mapping[str, Mapping[str, Any]], *, measure: str, label:
                 curve["thresholds"], percent["mean"], stroke.dashes, color=stroke.colour, lw=1.8, label=stroke.label
             )
         axes.set(xlim=(0, 2), ylim=(0, 102), xlabel="threshold (Å)", ylabel=label)
-        axes.legend(frameon=False, loc="lower right")
+        _legend(axes)
 
     return _svg(draw, name=f"curve-{measure}", description=f"{label} against the threshold")
 
@@ -107,9 +107,14 @@ def bins_chart(bins: Mapping[str, Mapping[str, Any]], names: Sequence[str], *, m
         axes.grid(visible=False, axis="x")
         axes.set(xlim=(-0.6, len(names) - 0.4), xlabel="rotatable bonds", ylabel=label)
         axes.set_ylim(bottom=0)
-        axes.legend(frameon=False, loc="upper left")
+        _legend(axes)
 
     return _svg(draw, name=f"bins-{measure.lower()}", description=f"{label} by rotatable bonds")
+
+
+def _legend(axes: Axes) -> None:
+    """Above the axes, where no data can be."""
+    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, columnspacing=1.2)
 
 
 def bin_label(name: str) -> str:

@@ -22,6 +22,9 @@ from applications.molecular.viewing import Structure, plain_structure
 REFERENCE_COLOUR: Final = "#f2a33a"
 """Colour of the reference in overlays; generated atoms have the colours of their elements."""
 
+_STICK: Final = 0.1
+_BALL: Final = 0.65
+
 
 @final
 @dataclass(frozen=True)
@@ -86,13 +89,20 @@ def _overlay(result: MoleculeResult, frames: np.ndarray, references: np.ndarray)
     ]
     best = min(range(len(fits)), key=lambda k: fits[k][0])
     rdMolTransforms.TransformConformer(probe.GetConformer(), np.asarray(fits[best][1]))
-    reference = Chem.Mol(target, confId=best)
     # the reference first: where the two coincide, the generated conformer is seen
-    both = Chem.CombineMols(reference, probe)
-    positions = both.GetConformer().GetPositions()
+    both = Chem.CombineMols(_bare(target), _bare(probe))
+    positions = np.concatenate([target.GetConformer(best).GetPositions(), probe.GetConformer().GetPositions()])
     centred = positions - positions.mean(axis=0)
     turned = centred @ principal_axes(centred)
     picture = plain_structure(Structure("", both, turned[None]))
-    for atom in picture["atoms"][: reference.GetNumAtoms()]:
-        atom |= {"colour": REFERENCE_COLOUR, "size": 0.8 * atom["size"]}
+    for number, atom in enumerate(picture["atoms"]):
+        # sticks for the one and small balls for the other: both are seen where they coincide
+        is_reference = number < target.GetNumAtoms()
+        atom |= {"colour": REFERENCE_COLOUR, "size": _STICK} if is_reference else {"size": _BALL * atom["size"]}
     return Overlay(result=result, rmsd=float(fits[best][0]), picture=picture)
+
+
+def _bare(mol: Chem.Mol) -> Chem.Mol:
+    copy = Chem.Mol(mol)
+    copy.RemoveAllConformers()
+    return copy

@@ -32,11 +32,13 @@ def number(value: float | None, *, digits: int, percent: bool = False) -> str:
 
 
 def with_interval(summary: Mapping[str, Any], *, digits: int, percent: bool = False, median: bool = False) -> Markup:
-    """The mean of a summary with its 95 % interval, or the median with its own."""
+    """The mean of a summary with its 95 % interval, or the median with its own; one molecule has no interval."""
     middle, low, high = ("median", "median_low", "median_high") if median else ("mean", "low", "high")
     value = number(summary[middle], digits=digits, percent=percent)
     if value == NOTHING:
         return Markup(NOTHING)
+    if summary["n"] < 2:
+        return Markup(value)
     ends = [number(summary[end], digits=digits, percent=percent).removesuffix("\u202f%") for end in (low, high)]
     return Markup(f'{value} <span class="range">[{ends[0]}, {ends[1]}]</span>')
 
@@ -48,13 +50,16 @@ def table(
 
     Args:
         head: names of the columns.
-        rows: their cells; the first of a row names it.
+        rows: their cells; the first of a row names it, and a row of one cell is the heading of those that follow.
         caption: above it.
         words: whether all columns hold words rather than figures.
     """
     top = "".join(f'<th scope="col">{text(cell)}</th>' for cell in head)
     lines = []
     for first, *rest in rows:
+        if not rest:
+            lines.append(f'<tr class="group"><th scope="rowgroup" colspan="{len(head)}">{text(first)}</th></tr>')
+            continue
         cells = "".join(f"<td>{text(cell)}</td>" for cell in rest)
         lines.append(f'<tr><th scope="row">{text(first)}</th>{cells}</tr>')
     title = f"<caption>{text(caption)}</caption>" if caption else ""

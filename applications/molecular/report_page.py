@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from applications.molecular.charts import STROKES, bin_label, bins_chart, curve_chart
 from applications.molecular.evaluate import Source
+from applications.molecular.geometry_checks import BOND_TOLERANCE, CLASH_TOLERANCE
 from applications.molecular.overlays import REFERENCE_COLOUR, Overlay
 from applications.molecular.page_parts import Markup, bar, number, section, table, text, with_interval
 from applications.molecular.provenance import provenance_section
@@ -17,11 +18,11 @@ from applications.molecular.viewing import embedded_json, filled_template, templ
 
 _QUALITY: Final = (
     # name, label, decimals, percentage, median over molecules
-    ("strain", "strain, median (kcal/mol)", 1, False, True),
-    ("clashing", "conformers with a clash", 1, True, False),
-    ("bad_bonds", "conformers with an impossible bond", 1, True, False),
-    ("ring_deviation", "aromatic rings off their plane, median (Å)", 3, False, True),
-    ("bent_rings", "conformers with a bent aromatic ring", 1, True, False),
+    ("strain", "strain (kcal/mol)", 1, False, True),
+    ("clashing", "with a clash", 1, True, False),
+    ("bad_bonds", "with an impossible bond", 1, True, False),
+    ("ring_deviation", "ring off its plane (Å)", 2, False, True),
+    ("bent_rings", "with a bent ring", 1, True, False),
 )
 _MOST_FAILURES: Final = 100
 
@@ -132,14 +133,12 @@ def _by_bonds(report: Mapping[str, Any]) -> Markup:
     coverages = [m for m in bins[Source.MODEL.value][next(iter(counts))] if m.startswith("COV")][:2]
     rows = []
     for name, n in counts.items():
+        rows.append([f"{bin_label(name)} rotatable bonds, {_count(n, 'molecule')}"])
         for source, by_bin in bins.items():
             figures = [with_interval(by_bin[name][m], digits=2) for m in measures]
             figures += [with_interval(by_bin[name][m], digits=0, percent=True) for m in coverages]
-            first = f"{bin_label(name)} ({_count(n, 'molecule')})" if source == Source.MODEL.value else ""
-            rows.append(
-                [first, Markup(f'<span style="white-space:nowrap">{text(STROKES[source].label)}</span>'), *figures]
-            )
-    head = ["rotatable bonds", "", *(f"{m} (Å)" for m in measures), *(f"{m} Å" for m in coverages)]
+            rows.append([STROKES[source].label, *figures])
+    head = ["", *(f"{m} (Å)" for m in measures), *(f"{m} Å" for m in coverages)]
     return section("By flexibility", f'<div class="pair">{"".join(charts)}</div>', table(head, rows))
 
 
@@ -153,12 +152,13 @@ def _quality(report: Mapping[str, Any]) -> Markup | str:
         if any(by[name]["n"] for by in quality.values()):
             cells = [with_interval(by[name], digits=digits, percent=percent, median=median) for by in quality.values()]
             rows.append([label, *cells, n])
-    head = ["", *(STROKES[source].label for source in quality), "molecules"]
+    head = ["", *(STROKES[source].label for source in quality), "n"]
     ground = "the references or from ETKDG" if len(quality) > 1 else "the references"
     note = (
         f"Strain: MMFF94s energy of the conformer as returned, less that of the lowest minimum reached from {ground}; "
-        "median over conformers, then over molecules. Clashes and bonds: outside RDKit's distance bounds by more than "
-        f"30 % and 25 %. A ring is bent if an atom of it is more than {FLATNESS_TOLERANCE:g} Å off its plane."
+        "median over conformers, then over molecules. Clashes and bonds: share of conformers outside RDKit's distance "
+        f"bounds by more than {CLASH_TOLERANCE:.0%} and {BOND_TOLERANCE:.0%}. Rings: the furthest aromatic atom from "
+        f"the plane of its ring; bent means more than {FLATNESS_TOLERANCE:g} Å. n: molecules with a value for the model."
     )
     return section("Strain, clashes and rings", table(head, rows), note=note)
 
@@ -226,8 +226,8 @@ def _examples(best: Sequence[Overlay], worst: Sequence[Overlay]) -> Markup | str
 def _card(overlay: Overlay, index: int) -> str:
     r = overlay.result
     score = r.scores[Source.MODEL]
-    measured = f"AMR-P {score.amr_precision:.2f} Å, AMR-R {score.amr_recall:.2f} Å; shown {overlay.rmsd:.2f} Å"
-    counted = f"{r.rotatable_bonds} rotatable, {r.n_generated} generated, {_count(r.n_references, 'reference')}"
+    measured = f"AMR-P {score.amr_precision:.2f} Å, AMR-R {score.amr_recall:.2f} Å"
+    counted = f"shown {overlay.rmsd:.2f} Å apart; {r.rotatable_bonds} rotatable bonds, {r.n_generated} generated, {_count(r.n_references, 'reference')}"
     label = html.escape(f"{r.name or r.smiles}: conformer and nearest reference", quote=True)
     return (
         f'<div class="card"><canvas data-item="{index}" role="img" aria-label="{label}"></canvas><div>'
