@@ -158,7 +158,7 @@ def _quality(report: Mapping[str, Any]) -> Markup | str:
         f"Strain: MMFF94s energy of the conformer as returned, less that of the lowest minimum reached from {ground}; "
         "median over conformers, then over molecules. Clashes and bonds: share of conformers outside RDKit's distance "
         f"bounds by more than {CLASH_TOLERANCE:.0%} and {BOND_TOLERANCE:.0%}. Rings: the furthest aromatic atom from "
-        f"the plane of its ring; bent means more than {FLATNESS_TOLERANCE:g} Å. n: molecules with a value for the model."
+        f"the plane of its ring; bent means more than {FLATNESS_TOLERANCE:g} Å. n: molecules with a value."
     )
     return section("Strain, clashes and rings", table(head, rows), note=note)
 
@@ -227,7 +227,8 @@ def _card(overlay: Overlay, index: int) -> str:
     r = overlay.result
     score = r.scores[Source.MODEL]
     measured = f"AMR-P {score.amr_precision:.2f} Å, AMR-R {score.amr_recall:.2f} Å"
-    counted = f"shown {overlay.rmsd:.2f} Å apart; {r.rotatable_bonds} rotatable bonds, {r.n_generated} generated, {_count(r.n_references, 'reference')}"
+    counted = f"shown {overlay.rmsd:.2f} Å apart; {_count(r.rotatable_bonds, 'rotatable bond')}, "
+    counted += f"{r.n_generated} generated, {_count(r.n_references, 'reference')}"
     label = html.escape(f"{r.name or r.smiles}: conformer and nearest reference", quote=True)
     return (
         f'<div class="card"><canvas data-item="{index}" role="img" aria-label="{label}"></canvas><div>'
