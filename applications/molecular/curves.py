@@ -67,7 +67,7 @@ def threshold_curve(
         resamples: bootstrap samples. Cost: resamples x molecules x T.
     """
     kept = [s for s in scores if failures is Failures.ZERO or s.nearest_reference]
-    counts = rng.multinomial(len(kept), [1 / len(kept)] * len(kept), size=resamples) if kept else np.empty((0, 0))
+    counts = rng.multinomial(len(kept), [1 / len(kept)] * len(kept), size=resamples) if kept else None
     recall = np.array([_covered(s.nearest_generated, thresholds) for s in kept]).reshape(-1, len(thresholds))
     precision = np.array([_covered(s.nearest_reference, thresholds) for s in kept]).reshape(-1, len(thresholds))
     return ThresholdCurve(
@@ -84,8 +84,8 @@ def _covered(nearest: Sequence[float], thresholds: Sequence[float]) -> NDArray[n
     return (np.asarray(nearest)[:, None] < np.asarray(thresholds)[None]).mean(axis=0)
 
 
-def _band(values: NDArray[np.float64], counts: NDArray[np.int64]) -> Band:
-    if not len(values):
+def _band(values: NDArray[np.float64], counts: NDArray[np.int64] | None) -> Band:
+    if counts is None:
         nothing = (float("nan"),) * values.shape[1]
         return Band(nothing, nothing, nothing)
     low, high = np.quantile(counts @ values / len(values), [0.025, 0.975], axis=0)

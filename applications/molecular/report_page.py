@@ -91,8 +91,8 @@ def _headline(report: Mapping[str, Any]) -> Markup:
     for measure in [*(m for m in measures if m in names), *(m for m in measures if m not in names)]:
         kind, _, threshold = measure.partition("@")
         label = f"{names.get(measure, measure)}, Å" if measure in names else f"{kind} at {threshold} Å"
-        style = {"digits": 3} if measure in names else {"digits": 1, "percent": True}
-        cells = {source: with_interval(by[measure], **style) for source, by in scores.items()}
+        digits, percent = (3, False) if measure in names else (1, True)
+        cells = {source: with_interval(by[measure], digits=digits, percent=percent) for source, by in scores.items()}
         others = "".join(
             f"<dt>{text(STROKES[source].label)}</dt><dd>{cell}</dd>"
             for source, cell in cells.items()

@@ -30,7 +30,7 @@ def record(smiles: str, source_id: str = "") -> ConformerRecord:
 @pytest.fixture(scope="module")
 def nci() -> list[ConformerRecord]:
     found = []
-    for molecule in nci_molecules()[:800]:
+    for molecule in nci_molecules()[:400]:
         try:
             found.append(record(molecule.smiles, molecule.source_id))
         except MoleculeRefused:
