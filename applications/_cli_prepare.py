@@ -26,6 +26,13 @@ def prepare(
     min_heavy: Annotated[int, typer.Option(min=1, help="Fewest heavy atoms.")] = 4,
     max_heavy: Annotated[int, typer.Option(min=1, help="Most heavy atoms.")] = 30,
     limit: Annotated[int | None, typer.Option(min=1, help="Use only the first molecules of the source.")] = None,
+    split: Annotated[
+        str,
+        typer.Option(
+            help="random (by constitution), scaffold (Bemis-Murcko, none in two splits) or file:PATH with lines of "
+            "`split<TAB>id`, or JSON."
+        ),
+    ] = "random",
     workers: Annotated[int, typer.Option(min=1, help="Processes; results do not depend on it.")] = 1,
     seed: Annotated[int, typer.Option(help="Master seed.")] = 0,
     time_limit: Annotated[
@@ -40,16 +47,20 @@ def prepare(
         from applications.molecular.chemistry import Refusal, SizeLimits
         from applications.molecular.ensembles import EnsembleOptions
         from applications.molecular.prepare import prepare as run
-        from applications.molecular.source_arguments import open_source
+        from applications.molecular.source_arguments import open_source, open_split
 
         options = EnsembleOptions(
             n_conformers=max_confs, seed=seed, time_limit=time_limit, limits=SizeLimits(min_heavy, max_heavy)
         )
+        rule = open_split(split)
         given = open_source(source)[:limit]
         with progress_bar("molecules") as advance:
-            _, report = run(given, output, options=options, workers=workers, advance=advance)
+            store, report = run(given, output, options=options, split=rule, workers=workers, advance=advance)
     typer.echo(f"{output}: {report.n_kept} molecules, {report.n_conformers} conformers")
     typer.echo(f"  {report.n_duplicates} duplicates, {report.n_conformers_dropped} conformers dropped")
+    typer.echo("  " + ", ".join(f"{len(rows)} {name}" for name, rows in store.splits.items()))
+    if unassigned := store.meta.get("split", {}).get("unassigned"):
+        typer.echo(f"  {unassigned} in no split: the file does not name them")
     for name, count in report.dropped.items():
         typer.echo(f"  {count} dropped: {Refusal[name].value}")
     if not report.n_kept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -65,6 +66,25 @@ def expected_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo("interrupted: run the same line again to continue", err=True)
         raise typer.Exit(130) from None
+
+
+def command_line(context: typer.Context) -> str:
+    """The command as it was given: its path, its arguments, and the options that are not defaults."""
+    words = context.command_path.split()
+    words[0] = "quotient"
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if value is None or value == parameter.get_default(context):
+            continue
+        values = value if isinstance(value, list | tuple) else [value]
+        for item in values:
+            plain = str(item.value) if isinstance(item, StrEnum) else str(item)
+            is_option = parameter.param_type_name == "option"
+            if isinstance(item, bool):
+                words.append(parameter.opts[0])
+            else:
+                words += [parameter.opts[0], plain] if is_option else [plain]
+    return shlex.join(words)
 
 
 @contextmanager

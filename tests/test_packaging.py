@@ -164,8 +164,8 @@ def test_wheel_holds_the_packages_and_nothing_else(tmp_path: Path) -> None:
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     weights = {path for path in (ROOT / "applications/molecular/weights").iterdir() if path.is_file()}
     files = {path for floor in FLOORS for path in (ROOT / floor).rglob("*")}
-    pages = set((ROOT / "applications/molecular/templates").glob("*.html"))
-    assert pages
+    pages = set((ROOT / "applications/molecular/templates").glob("*.*"))
+    assert {path.suffix for path in pages} == {".html", ".js"}
     wanted = weights | pages | {path for path in files if path.suffix == ".py" or path.name == "py.typed"}
     assert packed == {path.relative_to(ROOT).as_posix() for path in wanted}
     assert {f"{floor}/py.typed" for floor in FLOORS} <= packed

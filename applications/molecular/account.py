@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from applications.molecular.model import ConformerModel
 from applications.molecular.requests import Request
 from applications.molecular.sampling import SamplingSettings
 from applications.molecular.settings import GenerationSettings
+from applications.molecular.versions import versions
 
 
 def generation_account(
@@ -35,10 +34,7 @@ def generation_account(
             "steps": sampling.steps,
             "noise_scale": sampling.noise_scale,
         },
-        "versions": {
-            "python": platform.python_version(),
-            **{name: _version(name) for name in ("quotient-diffusion", "torch", "rdkit", "numpy")},
-        },
+        "versions": versions(("quotient-diffusion", "torch", "rdkit", "numpy")),
     }
 
 
@@ -47,10 +43,3 @@ def fingerprint(account: dict[str, Any], requests: Sequence[Request], settings: 
     asked = [(request.name, request.given) for request in requests]
     text = json.dumps([account["weights_sha256"], account["model_spec"], account["config"], settings.window, asked])
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any, final
 
@@ -78,15 +79,28 @@ class ConformerRecord:
         return full
 
 
+@final
+class Split(Enum):
+    """What a molecule is used for; the value is its key in `splits.json`."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+def split_at(position: float) -> Split:
+    """Split of a position in [0, 1): 5 % test, 5 % validation, 90 % train."""
+    if position < 0.05:
+        return Split.TEST
+    return Split.VALIDATION if position < 0.10 else Split.TRAIN
+
+
 def assign_split(smiles: str) -> str:
     """Split of a molecule: 90 % train, 5 % validation, 5 % test, by a hash of its constitution.
 
     All stereoisomers of a constitution fall in one split, and adding molecules moves none of the others.
     """
-    position = unit_interval(constitution(smiles))
-    if position < 0.05:
-        return "test"
-    return "validation" if position < 0.10 else "train"
+    return split_at(unit_interval(constitution(smiles))).value
 
 
 @final
@@ -147,13 +161,20 @@ class ConformerStore(Sequence[ConformerRecord]):
         return self._index.smiles[index]
 
 
-def write_dataset(path: Path, records: Sequence[ConformerRecord], *, meta: Mapping[str, object]) -> ConformerStore:
+def write_dataset(
+    path: Path,
+    records: Sequence[ConformerRecord],
+    *,
+    meta: Mapping[str, object],
+    splits: Mapping[str, Sequence[int]] | None = None,
+) -> ConformerStore:
     """Write records as a data set and open it. `meta.json` comes last: a folder with it is complete.
 
     Args:
         path: folder, created if missing.
         records: the molecules, in the order of their rows.
         meta: whatever should be remembered about their origin.
+        splits: rows by name of the split; by default those of `assign_split`.
     """
     path.mkdir(parents=True, exist_ok=True)
     n_atoms = np.array([len(r.atomic_numbers) for r in records], dtype=np.int64)
@@ -173,9 +194,9 @@ def write_dataset(path: Path, records: Sequence[ConformerRecord], *, meta: Mappi
         }
     )
     pq.write_table(table, path / "index.parquet")
-    splits: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
-    for row, record in enumerate(records):
-        splits[assign_split(record.smiles)].append(row)
+    if splits is None:
+        names = [assign_split(record.smiles) for record in records]
+        splits = {split.value: [row for row, name in enumerate(names) if name == split.value] for split in Split}
     (path / "splits.json").write_text(json.dumps(splits))
     content = {
         "format_version": FORMAT_VERSION,

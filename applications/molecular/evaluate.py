@@ -19,14 +19,16 @@ from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import rdMolDescriptors
 
-from applications.molecular.chemistry import Molecule, MoleculeRefused, parse_smiles
+from applications.molecular.chemistry import MoleculeRefused, parse_smiles
 from applications.molecular.dataset import ConformerRecord, ConformerStore
 from applications.molecular.ensembles import EnsembleOptions, embed, relax_mmff
 from applications.molecular.geometry_checks import GeometryChecker
 from applications.molecular.metrics import MoleculeScore, rmsd_matrix, score
+from applications.molecular.quality import MoleculeQuality, QualityMeter
 from applications.molecular.readback import GeneratedSet
 from applications.molecular.seeds import derived_seed
 from applications.molecular.stereo import StereoReport, check_stereo
+from applications.molecular.strain import energies, lowest_minimum
 from applications.molecular.structures import with_conformers
 
 
@@ -69,6 +71,7 @@ class _Task:
     references: NDArray[np.float32]
     generated: NDArray[np.float64]
     requested: int
+    name: str
 
 
 @final
@@ -85,6 +88,8 @@ class MoleculeResult:
         scores: by column.
         stereo: one report per conformer used.
         geometry_ok: of the conformers used, how many pass the quick checks.
+        name: what the source of the references calls it.
+        quality: strain, clashes and flatness of rings, by column.
     """
 
     smiles: str
@@ -95,6 +100,8 @@ class MoleculeResult:
     scores: dict[Source, MoleculeScore]
     stereo: list[StereoReport] = field(default_factory=list)
     geometry_ok: int = 0
+    name: str = ""
+    quality: dict[Source, MoleculeQuality] = field(default_factory=dict)
 
 
 def evaluate(
@@ -122,15 +129,12 @@ def evaluate(
     Raises:
         EvaluationError: no requested molecule has a reference.
     """
-    if split is not None and split not in store.splits:
-        raise EvaluationError(f"{store.path} has no split {split!r}. Choose one of {', '.join(store.splits)} or all.")
-    rows = range(len(store)) if split is None else store.splits[split]
-    known = {store.smiles(row): row for row in rows}
-    tasks = [
-        _Task(smiles, _references(store[known[smiles]]), frames, generated.requested[smiles])
-        for smiles, frames in generated.positions.items()
-        if smiles in known
-    ]
+    known = reference_rows(store, split=split)
+    found = [(smiles, frames) for smiles, frames in generated.positions.items() if smiles in known]
+    tasks = []
+    for smiles, frames in found:
+        record = store[known[smiles]]
+        tasks.append(_Task(smiles, _references(record), frames, generated.requested[smiles], record.source_id))
     if not tasks:
         raise EvaluationError(
             f"none of the {len(generated.positions)} molecules is in {store.path} (split {split or 'all'}). "
@@ -159,36 +163,53 @@ def _references(record: ConformerRecord) -> NDArray[np.float32]:
     return record.positions
 
 
+def reference_rows(store: ConformerStore, *, split: str | None) -> dict[str, int]:
+    """Rows of the references by SMILES.
+
+    Raises:
+        EvaluationError: there is no such split.
+    """
+    if split is not None and split not in store.splits:
+        raise EvaluationError(f"{store.path} has no split {split!r}. Choose one of {', '.join(store.splits)} or all.")
+    rows = range(len(store)) if split is None else store.splits[split]
+    return {store.smiles(row): row for row in rows}
+
+
 def _evaluate_one(task: _Task, *, options: EvaluationOptions) -> MoleculeResult:
     molecule = parse_smiles(task.smiles)
     cap = max(1, int(np.ceil(options.per_reference * len(task.references))))
-    frames, requested = task.generated[:cap], min(task.requested, cap)
+    requested = min(task.requested, cap)
     references = with_conformers(molecule.full, task.references)
-    scores = {Source.MODEL: _score(molecule, frames, references, options.thresholds)}
+    frames = {Source.MODEL: task.generated[:cap]}
+    minima = [lowest_minimum(references, smiles=task.smiles)]
     if options.baselines:
         raw, relaxed = baseline_conformers(task.smiles, n=requested, seed=options.seed)
-        scores[Source.ETKDG] = _score(molecule, raw, references, options.thresholds)
-        scores[Source.ETKDG_MMFF] = _score(molecule, relaxed, references, options.thresholds)
-    full = with_conformers(molecule.full, frames)
+        frames |= {Source.ETKDG: raw, Source.ETKDG_MMFF: relaxed}
+        minima.extend(energies(with_conformers(molecule.full, relaxed)))
+    columns = {source: with_conformers(molecule.full, found) for source, found in frames.items()}
+    ground = min((float(energy) for energy in minima if np.isfinite(energy)), default=float("nan"))
+    meter = QualityMeter(molecule.full, ground=ground)
     checker = GeometryChecker(molecule.full)
+    full = columns[Source.MODEL]
+    made = range(full.GetNumConformers())
     return MoleculeResult(
         smiles=task.smiles,
         n_references=len(task.references),
-        n_generated=len(frames),
+        n_generated=len(made),
         n_requested=requested,
         rotatable_bonds=rdMolDescriptors.CalcNumRotatableBonds(molecule.heavy),
-        scores=scores,
-        stereo=[check_stereo(full, conf_id=i) for i in range(len(frames))],
-        geometry_ok=sum(checker.check(full, conf_id=i).ok for i in range(len(frames))),
+        scores={source: _score(mol, references, options.thresholds) for source, mol in columns.items()},
+        stereo=[check_stereo(full, conf_id=i) for i in made],
+        geometry_ok=sum(checker.check(full, conf_id=i).ok for i in made),
+        name=task.name,
+        quality={source: meter.measure(mol) for source, mol in columns.items()},
     )
 
 
-def _score(
-    molecule: Molecule, frames: NDArray[np.floating], references: Chem.Mol, thresholds: Sequence[float]
-) -> MoleculeScore:
-    if len(frames) == 0:
+def _score(mol: Chem.Mol, references: Chem.Mol, thresholds: Sequence[float]) -> MoleculeScore:
+    if mol.GetNumConformers() == 0:
         return score(np.empty((references.GetNumConformers(), 0)), thresholds)
-    return score(rmsd_matrix(with_conformers(molecule.full, frames), references), thresholds)
+    return score(rmsd_matrix(mol, references), thresholds)
 
 
 def baseline_conformers(smiles: str, *, n: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -43,18 +43,23 @@ class MoleculeScore:
         coverage_precision: COV-P by threshold.
         amr_recall: AMR-R in Å, NaN without generated conformers.
         amr_precision: AMR-P in Å, NaN without generated conformers.
+        nearest_generated: for each reference its distance in Å to the nearest generated conformer, infinite
+            without any.
+        nearest_reference: for each generated conformer its distance in Å to the nearest reference.
     """
 
     coverage_recall: Mapping[float, float]
     coverage_precision: Mapping[float, float]
     amr_recall: float
     amr_precision: float
+    nearest_generated: tuple[float, ...] = ()
+    nearest_reference: tuple[float, ...] = ()
 
 
 @final
 @dataclass(frozen=True)
 class Summary:
-    """Mean and median over molecules, with a percentile bootstrap interval of the mean.
+    """Mean and median over molecules, with percentile bootstrap intervals of both.
 
     Attributes:
         mean: mean over molecules.
@@ -62,6 +67,8 @@ class Summary:
         low: 2.5 % quantile of the bootstrapped mean.
         high: 97.5 % quantile of the bootstrapped mean.
         n: molecules with a value.
+        median_low: 2.5 % quantile of the bootstrapped median.
+        median_high: 97.5 % quantile of the bootstrapped median.
     """
 
     mean: float
@@ -69,6 +76,8 @@ class Summary:
     low: float
     high: float
     n: int
+    median_low: float
+    median_high: float
 
 
 def rmsd_matrix(generated: Chem.Mol, references: Chem.Mol) -> NDArray[np.float64]:
@@ -100,31 +109,37 @@ def score(matrix: NDArray[np.float64], thresholds: Sequence[float]) -> MoleculeS
     """Coverage and AMR of one molecule from its [R, G] distances; G = 0 gives coverage 0 and AMR NaN."""
     if matrix.shape[1] == 0:
         nothing = dict.fromkeys(thresholds, 0.0)
-        return MoleculeScore(nothing, nothing, float("nan"), float("nan"))
+        missed = (float("inf"),) * matrix.shape[0]
+        return MoleculeScore(nothing, nothing, float("nan"), float("nan"), nearest_generated=missed)
     nearest_generated, nearest_reference = matrix.min(axis=1), matrix.min(axis=0)
     return MoleculeScore(
         coverage_recall={d: float((nearest_generated < d).mean()) for d in thresholds},
         coverage_precision={d: float((nearest_reference < d).mean()) for d in thresholds},
         amr_recall=float(nearest_generated.mean()),
         amr_precision=float(nearest_reference.mean()),
+        nearest_generated=tuple(nearest_generated.tolist()),
+        nearest_reference=tuple(nearest_reference.tolist()),
     )
 
 
 def summarise(values: Sequence[float], *, rng: np.random.Generator, resamples: int = 2000) -> Summary:
-    """Mean, median and 95 % bootstrap interval over molecules; NaN values are left out, also of `n`."""
+    """Mean, median and their 95 % bootstrap intervals over molecules; NaN values are left out, also of `n`."""
     array = np.asarray(values, dtype=np.float64)
     array = array[np.isfinite(array)]
     if not len(array):
         nan = float("nan")
-        return Summary(mean=nan, median=nan, low=nan, high=nan, n=0)
-    means = array[rng.integers(len(array), size=(resamples, len(array)))].mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
+        return Summary(mean=nan, median=nan, low=nan, high=nan, n=0, median_low=nan, median_high=nan)
+    drawn = array[rng.integers(len(array), size=(resamples, len(array)))]
+    low, high = np.quantile(drawn.mean(axis=1), [0.025, 0.975])
+    median_low, median_high = np.quantile(np.median(drawn, axis=1), [0.025, 0.975])
     return Summary(
         mean=float(array.mean()),
         median=float(np.median(array)),
         low=float(low),
         high=float(high),
         n=len(array),
+        median_low=float(median_low),
+        median_high=float(median_high),
     )
 
 

@@ -95,14 +95,15 @@ def _oriented(row: Sequence[Panel]) -> list[NDArray[np.float64]]:
         if target is not None and target[0].GetNumAtoms() == panel.mol.GetNumAtoms():
             turned = centred @ _rotation_onto(centred[chosen], target[1][chosen])
         else:
-            turned = centred @ _principal_axes(centred[chosen])
+            turned = centred @ principal_axes(centred[chosen])
             target = (panel.mol, turned)
         box = (turned.max(axis=0) + turned.min(axis=0)) / 2
         placed.append(turned - box)
     return placed
 
 
-def _principal_axes(points: NDArray[np.float64]) -> NDArray[np.float64]:
+def principal_axes(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A rotation, to be applied on the right of centred points [n, 3], that shows their widest side."""
     axes = np.linalg.svd(points, full_matrices=True)[2].T
     # A picture must never mirror the molecule.
     axes[:, 2] *= np.sign(np.linalg.det(axes))

@@ -23,6 +23,7 @@ from applications.molecular.chemistry import MoleculeRefused, Refusal, parse_smi
 from applications.molecular.dataset import ConformerRecord, ConformerStore, write_dataset
 from applications.molecular.ensembles import Ensemble, EnsembleOptions
 from applications.molecular.sources import SourceItem
+from applications.molecular.splits import AbstractSplitRule, RandomSplit, divide
 
 SHARD_SIZE = 100
 """Molecules per unit of work that survives an interruption."""
@@ -61,6 +62,7 @@ def prepare(
     output: Path,
     *,
     options: EnsembleOptions | None = None,
+    split: AbstractSplitRule | None = None,
     workers: int = 1,
     advance: Callable[[int, int], None] | None = None,
 ) -> tuple[ConformerStore, PrepareReport]:
@@ -73,6 +75,7 @@ def prepare(
         molecules: the source.
         output: folder of the data set.
         options: how ensembles are made.
+        split: rule that divides them, `RandomSplit` by default; explicit rows are stored.
         workers: processes; the result does not depend on it.
         advance: called with (molecules done, molecules in all).
 
@@ -81,15 +84,18 @@ def prepare(
 
     Raises:
         PrepareError: the folder holds another data set.
+        SplitError: the rule puts no molecule anywhere.
     """
-    options = options or EnsembleOptions()
+    options, split = options or EnsembleOptions(), split or RandomSplit()
     source = list(molecules)
     unique = _unique(source)
-    fingerprint = _fingerprint(unique, options)
+    made = _fingerprint(unique, options)
+    # the default rule adds nothing: data sets from before there was a choice keep their fingerprint
+    fingerprint = sha256((made + split.stamp()).encode()).hexdigest() if split.stamp() else made
     if (output / "meta.json").exists():
         return _reopen(output, fingerprint)
     parts = output / "parts"
-    _claim(parts, fingerprint)
+    _claim(parts, made)
     shards = [unique[i : i + SHARD_SIZE] for i in range(0, len(unique), SHARD_SIZE)]
     done = 0
     context = multiprocessing.get_context("spawn")
@@ -109,15 +115,18 @@ def prepare(
                     advance(done, len(unique))
             _write_part(path, shard, outcomes)
     report, records = _gather(parts, len(shards), n_source=len(source), n_unique=len(unique))
+    rows = divide(records, split)
+    unassigned = len(records) - sum(map(len, rows.values()))
     meta = {
         "source_fingerprint": fingerprint,
         "options": asdict(options),
         "report": asdict(report),
+        "split": {**split.describe(), "unassigned": unassigned},
         "method": ", ".join(sorted({molecule.method for molecule in unique})),
         "rdkit": rdkit.__version__,
         "numpy": np.__version__,
     }
-    store = write_dataset(output, records, meta=meta)
+    store = write_dataset(output, records, meta=meta, splits=rows)
     for number in range(len(shards)):
         (parts / f"{number:06d}.npz").unlink()
     (parts / "fingerprint").unlink()

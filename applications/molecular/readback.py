@@ -25,6 +25,33 @@ class ReadbackError(ValueError):
 
 @final
 @dataclass(frozen=True)
+class Missing:
+    """Conformers of one molecule that were not made, all for one kind of reason.
+
+    Attributes:
+        name: of the molecule, as requested.
+        given: its SMILES, as requested.
+        reason: in words, that of the first of them.
+        count: number of conformers.
+    """
+
+    name: str
+    given: str
+    reason: str
+    count: int
+
+
+@final
+@dataclass(frozen=True)
+class _Table:
+    requested: dict[str, int]
+    attempts: dict[int, int]
+    missing: list[Missing]
+    duplicates: int
+
+
+@final
+@dataclass(frozen=True)
 class GeneratedSet:
     """Conformers of a file, by molecule.
 
@@ -34,12 +61,16 @@ class GeneratedSet:
         requested: conformers requested per molecule (those in the file, if there is no table).
         account: what `out.json` says, empty if there is none.
         attempts: how many conformers of the table were settled after how many samples, successes and failures.
+        missing: what the table says was not made and why, empty without a table.
+        duplicates: rows of the table that repeat another conformer.
     """
 
     positions: dict[str, NDArray[np.float64]]
     requested: dict[str, int]
     account: dict[str, Any]
     attempts: dict[int, int] = field(default_factory=dict)
+    missing: list[Missing] = field(default_factory=list)
+    duplicates: int = 0
 
 
 def read_generated(sdf: Path) -> GeneratedSet:
@@ -64,16 +95,21 @@ def read_generated(sdf: Path) -> GeneratedSet:
             except MoleculeRefused as refused:
                 raise ReadbackError(f"{sdf}: record {number}: {refused}. Remove the record.") from refused
             found.setdefault(molecule.smiles, []).append(_ordered(mol, molecule, sdf))
-    requested = {smiles: len(frames) for smiles, frames in found.items()}
-    attempts: dict[int, int] = {}
-    table = sdf.with_suffix(".csv")
-    if table.is_file():
-        requested, attempts = _read_table(table)
+    path = sdf.with_suffix(".csv")
+    counts = {smiles: len(frames) for smiles, frames in found.items()}
+    table = _read_table(path) if path.is_file() else _Table(counts, {}, [], 0)
+    requested = table.requested
     if not requested:
         raise ReadbackError(f"{sdf} holds no molecule. Generate some conformers first.")
     positions = {smiles: np.stack(found[smiles]) if smiles in found else np.empty((0, 0, 3)) for smiles in requested}
-    account = _read_account(sdf.with_suffix(".json"))
-    return GeneratedSet(positions=positions, requested=requested, account=account, attempts=attempts)
+    return GeneratedSet(
+        positions=positions,
+        requested=requested,
+        account=_read_account(sdf.with_suffix(".json")),
+        attempts=table.attempts,
+        missing=table.missing,
+        duplicates=table.duplicates,
+    )
 
 
 def _read_account(path: Path) -> dict[str, Any]:
@@ -104,17 +140,30 @@ def _skeleton(mol: Chem.Mol) -> tuple[list[int], set[tuple[int, ...]]]:
     return [a.GetAtomicNum() for a in mol.GetAtoms()], bonds
 
 
-def _read_table(table: Path) -> tuple[dict[str, int], dict[int, int]]:
+def _read_table(table: Path) -> _Table:
     requested: Counter[str] = Counter()
     attempts: Counter[int] = Counter()
+    missing: Counter[tuple[str, str, str]] = Counter()
+    reasons: dict[tuple[str, str, str], str] = {}
+    duplicates = 0
     try:
         with table.open(newline="", encoding="utf-8") as stream:
             for row in csv.DictReader(stream):
                 if row.get("smiles"):
                     requested[row["smiles"]] += 1
                     attempts[int(row.get("attempts") or 0)] += 1
+                duplicates += bool(row.get("duplicate_of"))
+                if row.get("refusal"):
+                    key = (row.get("name") or "", row.get("given") or row.get("smiles") or "", row["refusal"])
+                    missing[key] += 1
+                    reasons.setdefault(key, row.get("reason") or row["refusal"])
     except (OSError, ValueError, csv.Error) as error:
         raise ReadbackError(
             f"{table} is no table of a generation ({error}). Generate again, or remove it to count what is in the SDF."
         ) from error
-    return dict(requested), dict(sorted(attempts.items()))
+    return _Table(
+        requested=dict(requested),
+        attempts=dict(sorted(attempts.items())),
+        missing=[Missing(name, given, reasons[name, given, kind], n) for (name, given, kind), n in missing.items()],
+        duplicates=duplicates,
+    )

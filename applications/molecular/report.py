@@ -1,4 +1,4 @@
-"""The report of an evaluation: `report.json`, `summary.csv` and `molecules.csv`."""
+"""The report of an evaluation as data: `report.json`, `summary.csv`, `curve.csv` and `molecules.csv`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 import rdkit
 
+from applications.molecular.curves import ThresholdCurve, threshold_curve
 from applications.molecular.evaluate import EvaluationOptions, MoleculeResult, Source
 from applications.molecular.metrics import MAX_AUTOMORPHISMS, Failures, Summary, summarise_scores
 from applications.molecular.posebusters import PoseBustersReport
+from applications.molecular.quality import summarise_quality
 from applications.molecular.readback import GeneratedSet
 
 _ROTATABLE_BINS = ((0, 0), (1, 2), (3, 4), (5, 7), (8, 1000))
+_STATISTICS = ("mean", "median", "low", "high", "n", "median_low", "median_high")
 
 
 def build_report(
@@ -25,10 +28,11 @@ def build_report(
     *,
     options: EvaluationOptions,
     failures: Failures,
-    without_reference: int,
+    without_reference: Sequence[str],
     posebusters: PoseBustersReport | None,
     generated: GeneratedSet,
     reference_meta: Mapping[str, Any],
+    provenance: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Everything that was measured, as plain values.
 
@@ -36,10 +40,11 @@ def build_report(
         results: per molecule.
         options: how they were made.
         failures: how molecules without conformers count.
-        without_reference: requested molecules that could not be compared.
+        without_reference: SMILES of requested molecules that could not be compared.
         posebusters: outcome of the optional checks.
-        generated: what was read back: speed, configuration and attempts of the generation.
+        generated: what was read back: speed, configuration and attempts of the generation, and what failed.
         reference_meta: `meta.json` of the references.
+        provenance: command, hashes and versions of this evaluation.
     """
     sources = [source for source in Source if source in results[0].scores]
     made = sum(r.n_generated for r in results)
@@ -47,7 +52,7 @@ def build_report(
     with_stereo = [report for report in reports if report.centres + report.bonds]
     return {
         "molecules": len(results),
-        "molecules_without_reference": without_reference,
+        "molecules_without_reference": len(without_reference),
         "molecules_failed": sum(r.n_generated == 0 for r in results),
         "conformers_requested": sum(r.n_requested for r in results),
         "conformers": made,
@@ -55,13 +60,22 @@ def build_report(
         "scores": {
             source.value: _plain(_summaries(results, source, options=options, failures=failures)) for source in sources
         },
-        "model_by_rotatable_bonds": {
-            f"{low}-{high}" if high < 1000 else f"{low}+": _plain(
-                _summaries(chosen, Source.MODEL, options=options, failures=failures)
+        "quality": {
+            source.value: _plain(
+                summarise_quality([r.quality[source] for r in results], rng=np.random.default_rng(options.seed))
             )
-            for low, high in _ROTATABLE_BINS
-            if (chosen := [r for r in results if low <= r.rotatable_bonds <= high])
+            for source in sources
+            if all(source in r.quality for r in results)
         },
+        "curve": {source.value: asdict(_curve(results, source, options, failures)) for source in sources},
+        "by_rotatable_bonds": {
+            source.value: {
+                name: _plain(_summaries(chosen, source, options=options, failures=failures))
+                for name, chosen in _by_rotatable_bonds(results).items()
+            }
+            for source in sources
+        },
+        "molecules_by_rotatable_bonds": {name: len(chosen) for name, chosen in _by_rotatable_bonds(results).items()},
         "stereo": {
             "conformers_with_specified_stereo": len(with_stereo),
             "kept": _share(sum(r.kept for r in with_stereo), len(with_stereo)),
@@ -72,35 +86,53 @@ def build_report(
         "geometry_ok": _share(sum(r.geometry_ok for r in results), made),
         "posebusters": None if posebusters is None else asdict(posebusters),
         "conformers_per_second": generated.account.get("conformers_per_second"),
+        "missing": [asdict(missing) for missing in generated.missing],
+        "duplicates": generated.duplicates,
+        "without_reference": list(without_reference),
         "generation": generated.account.get("config"),
+        "generation_versions": generated.account.get("versions"),
+        "model": generated.account.get("model"),
         "model_sha256": generated.account.get("weights_sha256"),
-        "references": {name: reference_meta.get(name) for name in ("method", "source_fingerprint", "rdkit")},
+        "references": {
+            name: reference_meta.get(name) for name in ("method", "source_fingerprint", "split", "rdkit", "numpy")
+        },
+        "provenance": dict(provenance or {}),
         "options": asdict(options),
         "rmsd": f"RDKit {rdkit.__version__} GetBestRMS, heavy atoms, at most {MAX_AUTOMORPHISMS} matchings",
     }
 
 
 def write_report(folder: Path, report: Mapping[str, Any], results: Sequence[MoleculeResult]) -> list[Path]:
-    """Write the three files into `folder`, replacing those of an earlier evaluation.
+    """Write the four files into `folder`, replacing those of an earlier evaluation.
 
     Returns:
         Their paths.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / name for name in ("report.json", "summary.csv", "molecules.csv")]
+    paths = [folder / name for name in ("report.json", "summary.csv", "molecules.csv", "curve.csv")]
     paths[0].write_text(json.dumps(_without_nan(report), indent=2))
     with paths[1].open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["source", "measure", "mean", "median", "low", "high", "n"])
-        for source, measures in report["scores"].items():
-            for measure, values in measures.items():
-                writer.writerow([source, measure, *(values[k] for k in ("mean", "median", "low", "high", "n"))])
+        writer.writerow(["source", "measure", *_STATISTICS])
+        for part in (report["scores"], report["quality"]):
+            for source, measures in part.items():
+                for measure, values in measures.items():
+                    writer.writerow([source, measure, *(values[k] for k in _STATISTICS)])
     with paths[2].open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["smiles", "rotatable_bonds", "n_references", "n_generated", "n_requested", *_columns(results)])
+        counted = ["rotatable_bonds", "n_references", "n_generated", "n_requested"]
+        writer.writerow(["smiles", *counted, *_columns(results), "name"])
         for r in results:
-            counts = [r.rotatable_bonds, r.n_references, r.n_generated, r.n_requested]
-            writer.writerow([r.smiles, *counts, *(f"{value:.4f}" for value in _values(r))])
+            counts = [getattr(r, name) for name in counted]
+            writer.writerow([r.smiles, *counts, *(f"{value:.4f}" for value in _values(r)), r.name])
+    with paths[3].open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        bands = [(measure, key) for measure in ("recall", "precision") for key in ("mean", "low", "high")]
+        writer.writerow(["source", "threshold", *(f"COV-{m[0].upper()} {key}" for m, key in bands), "n"])
+        for source, curve in report["curve"].items():
+            for i, threshold in enumerate(curve["thresholds"]):
+                values = [f"{curve[measure][key][i]:.4f}" for measure, key in bands]
+                writer.writerow([source, f"{threshold:g}", *values, curve["n"]])
     return paths
 
 
@@ -124,6 +156,20 @@ def _summaries(
     return summarise_scores([r.scores[source] for r in results], failures=failures, rng=rng)
 
 
+def _curve(
+    results: Sequence[MoleculeResult], source: Source, options: EvaluationOptions, failures: Failures
+) -> ThresholdCurve:
+    rng = np.random.default_rng(options.seed)
+    return threshold_curve([r.scores[source] for r in results], failures=failures, rng=rng)
+
+
+def _by_rotatable_bonds(results: Sequence[MoleculeResult]) -> dict[str, list[MoleculeResult]]:
+    """Molecules by their number of rotatable bonds, bins without any left out."""
+    names = [f"{low}-{high}" if high < 1000 else f"{low}+" for low, high in _ROTATABLE_BINS]
+    bins = [[r for r in results if low <= r.rotatable_bonds <= high] for low, high in _ROTATABLE_BINS]
+    return {name: chosen for name, chosen in zip(names, bins, strict=True) if chosen}
+
+
 def _plain(summaries: Mapping[str, Summary]) -> dict[str, dict[str, float]]:
     return {name: asdict(summary) for name, summary in summaries.items()}
 
@@ -138,6 +184,8 @@ def _columns(results: Sequence[MoleculeResult]) -> list[str]:
         names += [f"{source.value} COV-R@{d:g}" for d in score.coverage_recall]
         names += [f"{source.value} COV-P@{d:g}" for d in score.coverage_precision]
         names += [f"{source.value} AMR-R", f"{source.value} AMR-P"]
+    for source, quality in results[0].quality.items():
+        names += [f"{source.value} {measure}" for measure in asdict(quality)]
     return names
 
 
@@ -146,6 +194,8 @@ def _values(result: MoleculeResult) -> list[float]:
     for score in result.scores.values():
         values += [*score.coverage_recall.values(), *score.coverage_precision.values()]
         values += [score.amr_recall, score.amr_precision]
+    for quality in result.quality.values():
+        values += asdict(quality).values()
     return values
 
 

@@ -1,4 +1,4 @@
-"""Sources by their names on the command line."""
+"""Sources and splits by their names on the command line."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from applications.molecular.geom_archive import read_geom_archive
 from applications.molecular.qm9_files import read_qm9
 from applications.molecular.sdf_files import read_sdf
 from applications.molecular.sources import SourceItem, nci_molecules, read_smiles_file
+from applications.molecular.splits import AbstractSplitRule, RandomSplit, ScaffoldSplit, SplitError, read_split_file
 
 _KINDS: Final[dict[str, Callable[[str], Sequence[SourceItem]]]] = {
     "nci": lambda _: nci_molecules(),
@@ -31,3 +32,18 @@ def open_source(text: str) -> Sequence[SourceItem]:
     if kind in _KINDS and (path or kind in _NEED_NO_PATH):
         return _KINDS[kind](path)
     return _KINDS["sdf" if text.lower().endswith(".sdf") else "etkdg"](text)
+
+
+def open_split(text: str) -> AbstractSplitRule:
+    """Rule of `random`, `scaffold` or `file:PATH`.
+
+    Raises:
+        SplitError: there is no such rule, or the file cannot be used.
+    """
+    kind, _, path = text.partition(":")
+    if kind == "file" and path:
+        return read_split_file(Path(path))
+    rules: dict[str, Callable[[], AbstractSplitRule]] = {"random": RandomSplit, "scaffold": ScaffoldSplit}
+    if text not in rules:
+        raise SplitError(f"got --split {text!r}, expected random, scaffold or file:PATH")
+    return rules[text]()

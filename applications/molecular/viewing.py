@@ -131,16 +131,31 @@ def write_page(structures: Sequence[Structure], path: Path, *, title: str) -> No
         path: the page, replaced if it exists.
         title: of the page.
     """
-    template = resources.files("applications.molecular").joinpath("templates/viewer.html").read_text(encoding="utf-8")
-    # a tag or the beginning of a comment inside a string would end the script, or not let it end
-    data = json.dumps([_plain(structure) for structure in structures], separators=(",", ":")).replace("<", "\\u003c")
-    parts = {"__TITLE__": html.escape(title), "__DATA__": data}
-    page = re.sub("|".join(parts), lambda found: parts[found.group()], template)
+    data = embedded_json([plain_structure(structure) for structure in structures])
+    page = filled_template("viewer.html", TITLE=html.escape(title), DRAWING=template_text("drawing.js"), DATA=data)
     # names of files may hold bytes that are no text
     path.write_text(page, encoding="utf-8", errors="replace")
 
 
-def _plain(structure: Structure) -> dict[str, Any]:
+def template_text(name: str) -> str:
+    """A file of the folder `templates` of this package."""
+    return resources.files("applications.molecular").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def filled_template(name: str, **parts: str) -> str:
+    """A template in which every `__NAME__` is replaced by the part of that name, once and not within parts."""
+    pattern = re.compile("|".join(f"__{part}__" for part in parts))
+    return pattern.sub(lambda found: parts[found.group()[2:-2]], template_text(name))
+
+
+def embedded_json(value: Any) -> str:
+    """JSON that can stand inside a script element."""
+    # a tag or the beginning of a comment inside a string would end the script, or not let it end
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def plain_structure(structure: Structure) -> dict[str, Any]:
+    """A structure as plain values, as the pages draw it: atoms, bonds of a Kekule form, centred frames."""
     frames = structure.frames - structure.frames.mean(axis=1, keepdims=True)
     kekulised = Chem.Mol(structure.mol)
     if any(atom.GetIsAromatic() for atom in kekulised.GetAtoms()):
