@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from applications._cli_shared import Device, expected_errors, finite, progress_bar, use_threads
+from applications._cli_workers import Cluster, Workers, open_workers
 
 if TYPE_CHECKING:
     from applications.molecular.demo import DemoReport
     from applications.molecular.output import Progress
-    from applications.molecular.requests import Request
 
 _REFUSALS_SHOWN: Final = 3
+_CHARACTERS_SHOWN: Final = 120
 
 
 class SamplerName(StrEnum):
@@ -82,9 +83,19 @@ def generate(
     ] = 0.0,
     traj: Annotated[bool, typer.Option("--traj", help="Write the way from noise to each conformer as PDB.")] = False,
     split: Annotated[str, typer.Option(help="Split used of a data folder.")] = "test",
+    workers: Workers = 1,
+    cluster: Cluster = None,
+    window: Annotated[
+        int, typer.Option(min=1, help="Conformers between two writes, and the unit of work of a process.")
+    ] = 256,
     batch_size: Annotated[int, typer.Option(min=1, help="Conformers per evaluation of the network.")] = 64,
     device: Annotated[Device, typer.Option(help="Where the network runs.")] = Device.auto,
-    threads: Annotated[int | None, typer.Option(min=1, max=1024, help="Threads of the network on the CPU.")] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1024, help="Threads of the network on the CPU; with --workers or --cluster of each process, 1."
+        ),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything failed.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite results of another command.")] = False,
 ) -> None:
@@ -97,7 +108,9 @@ def generate(
     with expected_errors():
         from applications.molecular.account import fingerprint, generation_account
         from applications.molecular.checkpoint import load_model
-        from applications.molecular.generate import generate as run
+        from applications.molecular.generation import generate as generate_here
+        from applications.molecular.generation import generate_on
+        from applications.molecular.generation_work import GenerationWork
         from applications.molecular.output import OutputFiles
         from applications.molecular.requests import collect_requests
         from applications.molecular.sampling import ModelSampler, SamplerKind, SamplingSettings
@@ -112,17 +125,31 @@ def generate(
             relaxation=Relaxation(relax.value),
             duplicate_rmsd=dedup,
             batch_size=batch_size,
+            window=window,
         )
         sampling = SamplingSettings(steps=steps, kind=SamplerKind(sampler.value), noise_scale=noise_scale)
         use_threads(threads)
         requests = collect_requests(molecules, stdin=sys.stdin, split=split)
-        loaded = load_model(model, device=device.resolve())
+        elsewhere = workers > 1 or cluster is not None
+        loaded = load_model(model, device="cpu" if elsewhere else device.resolve())
         conformer_sampler = ModelSampler(loaded, sampling)
         account = generation_account(loaded, sampling, settings)
         mark = fingerprint(account, requests, settings)
         files = OutputFiles(output, fingerprint=mark, account=account, force=force)
-        with progress_bar("conformers") as advance:
-            run(requests, conformer_sampler, settings, files, advance=advance)
+        if elsewhere:
+            work = GenerationWork.of_model(
+                model,
+                sampling=sampling,
+                settings=settings,
+                label=files.label,
+                device=device.resolve,
+                threads=threads or 1,
+            )
+            with open_workers(workers, cluster) as active, progress_bar("conformers") as advance:
+                generate_on(active, work, requests, settings, files, advance=advance)
+        else:
+            with progress_bar("conformers") as advance:
+                generate_here(requests, conformer_sampler, settings, files, advance=advance)
         if traj:
             from applications.molecular.trajectories import write_trajectories
 
@@ -130,7 +157,7 @@ def generate(
                 written = write_trajectories(files.csv, conformer_sampler, batch_size=batch_size, advance=advance)
             if written:
                 typer.echo(f"{written[0].parent}: {len(written)} trajectories", err=True)
-    _report(files.progress, output, requests)
+    _report(files.progress, output, n_requests=len(requests))
     _exit(files.progress, strict=strict)
 
 
@@ -181,15 +208,29 @@ def _print_demo(report: DemoReport) -> None:
     typer.echo(f"{report.sdf}\n{report.png}")
 
 
-def _report(progress: Progress, output: Path, requests: list[Request]) -> None:
+def _report(progress: Progress, output: Path, *, n_requests: int) -> None:
     rows = progress.made + progress.failed + progress.duplicates
-    typer.echo(f"{output}: {progress.made} of {rows} conformers of {len(requests)} molecules", err=True)
+    typer.echo(f"{output}: {progress.made} of {rows} conformers of {n_requests} molecules", err=True)
     if progress.duplicates:
         typer.echo(f"{progress.duplicates} repeat an earlier one and were left out", err=True)
     if progress.failed:
-        for refused in [r.outcome for r in requests if isinstance(r.outcome, ValueError)][:_REFUSALS_SHOWN]:
-            typer.echo(f"  {' '.join(str(refused).split())}", err=True)
+        for line in _first_refusals(output.with_suffix(".csv")):
+            typer.echo(f"  {line}", err=True)
         typer.echo(f"{progress.failed} failed: the reasons are in {output.with_suffix('.csv')}", err=True)
+
+
+def _first_refusals(table: Path) -> list[str]:
+    """Why the first molecules were refused, read as far as that takes."""
+    import csv
+    from itertools import islice
+
+    with table.open(encoding="utf-8", newline="") as stream:
+        rows = (row for row in csv.DictReader(stream) if row["reason"] and row["conf_id"] == "0" and not row["smiles"])
+        return [f"{_short(row['given'])!r}: {row['reason']}" for row in islice(rows, _REFUSALS_SHOWN)]
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _CHARACTERS_SHOWN else f"{text[:_CHARACTERS_SHOWN]}..."
 
 
 def _exit(progress: Progress, *, strict: bool) -> None:

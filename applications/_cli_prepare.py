@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from applications._cli_shared import expected_errors, finite, progress_bar
+from applications._cli_workers import Cluster, Workers, open_workers
 
 
 def prepare(
@@ -33,7 +34,8 @@ def prepare(
             "`split<TAB>id`, or JSON."
         ),
     ] = "random",
-    workers: Annotated[int, typer.Option(min=1, help="Processes; results do not depend on it.")] = 1,
+    workers: Workers = 1,
+    cluster: Cluster = None,
     seed: Annotated[int, typer.Option(help="Master seed.")] = 0,
     time_limit: Annotated[
         float, typer.Option(min=1.0, max=1e6, callback=finite, help="Seconds for one molecule.")
@@ -54,8 +56,8 @@ def prepare(
         )
         rule = open_split(split)
         given = open_source(source)[:limit]
-        with progress_bar("molecules") as advance:
-            store, report = run(given, output, options=options, split=rule, workers=workers, advance=advance)
+        with open_workers(workers, cluster) as active, progress_bar("molecules") as advance:
+            store, report = run(given, output, options=options, split=rule, workers=active, advance=advance)
     typer.echo(f"{output}: {report.n_kept} molecules, {report.n_conformers} conformers")
     typer.echo(f"  {report.n_duplicates} duplicates, {report.n_conformers_dropped} conformers dropped")
     typer.echo("  " + ", ".join(f"{len(rows)} {name}" for name, rows in store.splits.items()))

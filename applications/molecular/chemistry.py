@@ -45,6 +45,8 @@ class Refusal(Enum):
     SOURCE_DAMAGED = "the source cannot be read there"
     TIME_LIMIT = "the time limit for one molecule was reached"
     NOT_DESCRIBABLE = "the model's features cannot be computed for it"
+    MODEL_FAILED = "the model could not be evaluated for it"
+    WORKER_LOST = "every process that worked on it ended (out of memory, killed, or a crash)"
     NOT_FINITE = "the model returned coordinates that are not finite, or too large for a molecule"
 
 

@@ -15,7 +15,7 @@ from applications.molecular.account import fingerprint, generation_account
 from applications.molecular.chemistry import Molecule, parse_smiles
 from applications.molecular.ensembles import embed
 from applications.molecular.evaluate import baseline_conformers
-from applications.molecular.generate import generate
+from applications.molecular.generation import generate
 from applications.molecular.geometry_checks import GeometryChecker
 from applications.molecular.metrics import rmsd_matrix
 from applications.molecular.model import ConformerModel
@@ -97,7 +97,7 @@ def run_demo(
         sampling: steps and process.
         advance: called with (conformers done, conformers in all).
     """
-    requests = [Request(name=name, given=smiles, outcome=parse_smiles(smiles)) for name, smiles in DRUGS.items()]
+    requests = [Request(name=name, given=smiles) for name, smiles in DRUGS.items()]
     account = generation_account(model, sampling, settings)
     sdf = folder / "demo.sdf"
     output = OutputFiles(sdf, fingerprint=fingerprint(account, requests, settings), account=account, force=True)

@@ -10,7 +10,6 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, final
 
 import numpy as np
@@ -20,7 +19,6 @@ from rdkit import Chem, rdBase
 from applications.molecular.chemistry import Molecule, MoleculeRefused, Refusal
 from applications.molecular.duplicates import without_duplicates
 from applications.molecular.geometry_checks import GeometryChecker
-from applications.molecular.output import OutputFiles
 from applications.molecular.requests import Request
 from applications.molecular.results import ConformerRow, GeneratedConformer, refused_rows
 from applications.molecular.seeds import derived_seed
@@ -64,70 +62,41 @@ class _Job:
     mol: Chem.Mol | None = None
 
 
-def generate(
-    requests: Sequence[Request],
-    sampler: AbstractConformerSampler,
-    settings: GenerationSettings,
-    output: OutputFiles,
-    *,
-    advance: Callable[[int, int], None] | None = None,
-) -> None:
-    """Generate everything requested and write it, window by window; windows already in `output` are skipped.
-
-    Args:
-        requests: parsed and refused molecules alike.
-        sampler: the model.
-        settings: how many, seeds, gates.
-        output: where results go.
-        advance: called with (rows done, rows in all).
-    """
-    total = len(requests) * settings.n_conformers
-    per_window = max(1, settings.window // settings.n_conformers)
-    for number, start in enumerate(range(0, len(requests), per_window)):
-        group = requests[start : start + per_window]
-        if number >= output.progress.windows:
-            begin = time.monotonic()
-            before = start * settings.n_conformers
-            sampled = None if advance is None else partial(_advance_within, advance, before, total)
-            conformers, sampling = generate_window(group, sampler, settings, sampled=sampled)
-            output.append(conformers, sampling_seconds=sampling, total_seconds=time.monotonic() - begin)
-        if advance:
-            advance((start + len(group)) * settings.n_conformers, total)
-    output.finish()
-
-
-def _advance_within(advance: Callable[[int, int], None], before: int, total: int, sampled: int) -> None:
-    advance(before + sampled, total)
-
-
 def generate_window(
     requests: Sequence[Request],
     sampler: AbstractConformerSampler,
     settings: GenerationSettings,
     *,
-    sampled: Callable[[int], None] | None = None,
+    decided: Callable[[int], None] | None = None,
 ) -> tuple[list[GeneratedConformer], float]:
     """Generate the conformers of some requests.
 
+    One that the model or RDKit fails on is a row with a reason, and stops none of the others.
+
     Args:
-        requests: parsed and refused molecules alike.
+        requests: molecules that can be served and others alike.
         sampler: the model.
         settings: how many, seeds, gates.
-        sampled: called after each batch of first attempts with the number of conformers sampled so far.
+        decided: called after each batch with the number of rows that are final.
 
     Returns:
         One result per requested conformer, in the order of the requests, and the seconds spent in the model.
     """
     plans = [_plan(request, sampler, settings) for request in requests]
     pending = [job for plan in plans if isinstance(plan[0], _Job) for job in plan if isinstance(job, _Job)]
+    done = len(plans) * settings.n_conformers - len(pending)
     seconds = 0.0
     attempts = settings.attempts if settings.stereo is StereoPolicy.RESAMPLE else 1
     for attempt in range(attempts):
-        begin = time.monotonic()
-        coordinates = _sample_all(pending, sampler, settings, attempt, sampled if attempt == 0 else None)
-        seconds += time.monotonic() - begin
-        for job, positions in zip(pending, coordinates, strict=True):
-            _judge(job, positions, settings, attempt)
+        for batch in _batches(pending, settings):
+            begin = time.monotonic()
+            outcomes = _sample(batch, sampler, settings, attempt)
+            seconds += time.monotonic() - begin
+            for job, outcome in zip(batch, outcomes, strict=True):
+                _decide(job, outcome, settings, attempt)
+            done += len(batch) if attempt == attempts - 1 else sum(job.row.ok for job in batch)
+            if decided:
+                decided(done)
         pending = [job for job in pending if not job.row.ok]
         if not pending:
             break
@@ -144,7 +113,7 @@ def _plan(
     request: Request, sampler: AbstractConformerSampler, settings: GenerationSettings
 ) -> list[_Job] | list[GeneratedConformer]:
     n = settings.n_conformers
-    molecule = request.outcome
+    molecule = request.parse()
     if isinstance(molecule, MoleculeRefused):
         refused = refused_rows(
             name=request.name,
@@ -160,7 +129,7 @@ def _plan(
         checker = GeometryChecker(molecule.full)
     except (ValueError, RuntimeError) as error:
         refusal = Refusal.NOT_DESCRIBABLE
-        reason = f"{refusal.value} ({error})"
+        reason = f"{refusal.value} ({_first_line(error)})"
         refused = refused_rows(
             name=request.name,
             given=request.given,
@@ -182,33 +151,34 @@ def _plan(
     return [_Job(molecule, description, modelled, checker, replace(row, conf_id=i)) for i in range(n)]
 
 
-def _sample_all(
-    jobs: Sequence[_Job],
-    sampler: AbstractConformerSampler,
-    settings: GenerationSettings,
-    attempt: int,
-    sampled: Callable[[int], None] | None,
-) -> list[NDArray[np.float64]]:
-    """Coordinates of all jobs, in their order; batches hold molecules of similar size."""
-    found: dict[int, NDArray[np.float64]] = {}
-    free = []
-    for index, job in enumerate(jobs):
-        job.row = replace(
-            job.row,
-            attempts=attempt + 1,
-            seed=derived_seed(settings.seed, job.molecule.smiles, job.row.conf_id, attempt),
-        )
-        if len(job.modelled) == 1:
-            # One modelled atom is a point of R^3/SE(3), which is a single point: nothing is left to sample.
-            found[index] = np.zeros((1, 3))
-        else:
-            free.append(index)
-    for chosen in batches_by_size({i: len(jobs[i].modelled) for i in free}, limit=settings.batch_size):
-        seeds = [jobs[i].row.seed or 0 for i in chosen]
-        found.update(zip(chosen, sampler.sample([jobs[i].description for i in chosen], seeds), strict=True))
-        if sampled:
-            sampled(len(found))
-    return [found[index] for index in range(len(jobs))]
+def _batches(jobs: Sequence[_Job], settings: GenerationSettings) -> list[list[_Job]]:
+    """Jobs that are sampled together."""
+    chosen = batches_by_size({i: len(job.modelled) for i, job in enumerate(jobs)}, limit=settings.batch_size)
+    return [[jobs[i] for i in batch] for batch in chosen]
+
+
+def _sample(
+    jobs: Sequence[_Job], sampler: AbstractConformerSampler, settings: GenerationSettings, attempt: int
+) -> list[NDArray[np.float64] | str]:
+    """Coordinates of each job, or why there are none."""
+    for job in jobs:
+        seed = derived_seed(settings.seed, job.molecule.smiles, job.row.conf_id, attempt)
+        job.row = replace(job.row, attempts=attempt + 1, seed=seed)
+    if all(len(job.modelled) == 1 for job in jobs):
+        # One modelled atom is a point of R^3/SE(3), which is a single point: nothing is left to sample.
+        return [np.zeros((1, 3)) for _ in jobs]
+    return _evaluated(jobs, sampler)
+
+
+def _evaluated(jobs: Sequence[_Job], sampler: AbstractConformerSampler) -> list[NDArray[np.float64] | str]:
+    """What the model returns. A batch that it fails on, for instance for want of memory, is halved."""
+    try:
+        return list(sampler.sample([job.description for job in jobs], [job.row.seed or 0 for job in jobs]))
+    except (RuntimeError, MemoryError) as error:
+        if len(jobs) == 1:
+            return [_first_line(error)]
+    half = len(jobs) // 2
+    return [*_evaluated(jobs[:half], sampler), *_evaluated(jobs[half:], sampler)]
 
 
 def batches_by_size(sizes: Mapping[int, int], *, limit: int) -> list[list[int]]:
@@ -232,6 +202,23 @@ def batches_by_size(sizes: Mapping[int, int], *, limit: int) -> list[list[int]]:
                 continue
         batches.append([item])
     return batches
+
+
+def _decide(job: _Job, outcome: NDArray[np.float64] | str, settings: GenerationSettings, attempt: int) -> None:
+    if isinstance(outcome, str):
+        refusal, detail = Refusal.MODEL_FAILED, outcome
+    else:
+        try:
+            _judge(job, outcome, settings, attempt)
+            return
+        except (ValueError, RuntimeError) as error:
+            refusal, detail = Refusal.TOOLKIT_ERROR, _first_line(error)
+    job.mol = None
+    job.row = replace(job.row, ok=False, refusal=refusal.name, reason=f"{refusal.value} ({detail})")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _judge(job: _Job, positions: NDArray[np.float64], settings: GenerationSettings, attempt: int) -> None:

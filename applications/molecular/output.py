@@ -6,19 +6,16 @@ that a record half written is never kept and no result is computed twice.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, final
 
-from rdkit import Chem
-
-from applications.molecular.results import COLUMNS, ConformerRow, GeneratedConformer, csv_cells
+from applications.molecular.records import RunLabel, WindowRecords, csv_text
+from applications.molecular.results import COLUMNS
 from diffusion.json_files import JSONFileError, read_json_object
 
 
@@ -39,7 +36,7 @@ class Progress:
         duplicates: rows that repeat another one instead.
         sdf_bytes: good bytes of the SDF.
         csv_bytes: good bytes of the table.
-        sampling_seconds: time spent in the model, over all runs.
+        sampling_seconds: time spent in the model, over all runs and processes.
         total_seconds: time spent in all, over all runs.
         complete: True once everything is written.
     """
@@ -80,31 +77,33 @@ class OutputFiles:
             self.progress = self._found(force=force)
             self._cut()
             if not self.progress.csv_bytes:
-                self._append(self.csv, _csv_text([COLUMNS]))
+                self._append(self.csv, csv_text([COLUMNS]))
                 self.progress = replace(self.progress, csv_bytes=self.csv.stat().st_size)
             self._write_json()
         except OSError as error:
             raise OutputError(f"cannot write {error.filename or sdf}: {error.strerror}. Choose another -o.") from error
 
-    def append(
-        self, conformers: Iterable[GeneratedConformer], *, sampling_seconds: float, total_seconds: float
-    ) -> None:
+    @property
+    def label(self) -> RunLabel:
+        """What the records of the SDF say about this run."""
+        config = self._account["config"]
+        return RunLabel(model=self._account["model"], steps=config["steps"], sampler=config["sampler"])
+
+    def append(self, records: WindowRecords, *, total_seconds: float) -> None:
         """Write the results of one window; afterwards they survive an interruption."""
-        conformers = list(conformers)
-        made = [c for c in conformers if c.mol is not None]
-        repeated = sum(c.row.duplicate_of is not None for c in conformers)
-        self._append(self.sdf, "".join(_sdf_record(c.mol, c.row, self._account) for c in made if c.mol is not None))
-        self._append(self.csv, _csv_text(csv_cells(c.row) for c in conformers))
+        self._append(self.sdf, records.sdf)
+        self._append(self.csv, records.csv)
+        progress = self.progress
         self.progress = replace(
-            self.progress,
-            windows=self.progress.windows + 1,
-            made=self.progress.made + len(made),
-            failed=self.progress.failed + len(conformers) - len(made) - repeated,
-            duplicates=self.progress.duplicates + repeated,
+            progress,
+            windows=progress.windows + 1,
+            made=progress.made + records.made,
+            failed=progress.failed + records.failed,
+            duplicates=progress.duplicates + records.duplicates,
             sdf_bytes=self.sdf.stat().st_size,
             csv_bytes=self.csv.stat().st_size,
-            sampling_seconds=self.progress.sampling_seconds + sampling_seconds,
-            total_seconds=self.progress.total_seconds + total_seconds,
+            sampling_seconds=progress.sampling_seconds + records.sampling_seconds,
+            total_seconds=progress.total_seconds + total_seconds,
         )
         self._write_json()
 
@@ -167,36 +166,3 @@ def _progress(values: object) -> Progress | None:
         if type(values[field.name]) is not type(field.default) or not 0 <= values[field.name] < math.inf:
             return None
     return Progress(**values)
-
-
-def _csv_text(rows: Iterable[Iterable[str]]) -> str:
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    return stream.getvalue()
-
-
-def _sdf_record(mol: Chem.Mol, row: ConformerRow, account: Mapping[str, Any]) -> str:
-    record = Chem.Mol(mol)
-    for name in record.GetPropNames():
-        record.ClearProp(name)
-    title = " ".join(row.name.split())
-    # a line of four dollars ends a record
-    record.SetProp("_Name", f"_{title}" if title.startswith("$$$$") else title)
-    properties = {
-        "smiles": row.smiles,
-        "conf_id": row.conf_id,
-        "seed": row.seed,
-        "model": account["model"],
-        "steps": account["config"]["steps"],
-        "sampler": account["config"]["sampler"],
-        "stereo_ok": str(row.stereo_ok).lower(),
-        "mmff_energy": None if row.mmff_energy is None else f"{row.mmff_energy:.4f}",
-        "rel_energy": None if row.rel_energy is None else f"{row.rel_energy:.4f}",
-    }
-    for name, value in properties.items():
-        if value is not None:
-            record.SetProp(name, str(value))
-    stream = io.StringIO()
-    with Chem.SDWriter(stream) as writer:
-        writer.write(record)
-    return stream.getvalue()

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from hashlib import sha256
+from itertools import chain, islice
 from pathlib import Path
 from typing import final
 
 import numpy as np
 import rdkit
+from typing_extensions import override
 
 from applications.molecular.chemistry import MoleculeRefused, Refusal, parse_smiles
 from applications.molecular.dataset import ConformerRecord, ConformerStore, write_dataset
 from applications.molecular.ensembles import Ensemble, EnsembleOptions
 from applications.molecular.sources import SourceItem
 from applications.molecular.splits import AbstractSplitRule, RandomSplit, divide
+from applications.workers import AbstractWork, AbstractWorkers, ProcessWorkers, WorkerLost
 
 SHARD_SIZE = 100
 """Molecules per unit of work that survives an interruption."""
@@ -63,7 +64,7 @@ def prepare(
     *,
     options: EnsembleOptions | None = None,
     split: AbstractSplitRule | None = None,
-    workers: int = 1,
+    workers: AbstractWorkers | None = None,
     advance: Callable[[int, int], None] | None = None,
 ) -> tuple[ConformerStore, PrepareReport]:
     """Make or read, check and store the conformers of every molecule.
@@ -76,7 +77,7 @@ def prepare(
         output: folder of the data set.
         options: how ensembles are made.
         split: rule that divides them, `RandomSplit` by default; explicit rows are stored.
-        workers: processes; the result does not depend on it.
+        workers: who does it, one process on this machine by default; the result does not depend on it.
         advance: called with (molecules done, molecules in all).
 
     Returns:
@@ -96,25 +97,13 @@ def prepare(
         return _reopen(output, fingerprint)
     parts = output / "parts"
     _claim(parts, made)
-    shards = [unique[i : i + SHARD_SIZE] for i in range(0, len(unique), SHARD_SIZE)]
-    done = 0
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool:
-        for number, shard in enumerate(shards):
-            path = parts / f"{number:06d}.npz"
-            if path.exists():
-                done += len(shard)
-                if advance:
-                    advance(done, len(unique))
-                continue
-            outcomes = []
-            for outcome in pool.map(partial(_outcome, options=options), shard):
-                outcomes.append(outcome)
-                done += 1
-                if advance:
-                    advance(done, len(unique))
-            _write_part(path, shard, outcomes)
-    report, records = _gather(parts, len(shards), n_source=len(source), n_unique=len(unique))
+    shards = {
+        parts / f"{number:06d}.npz": unique[start : start + SHARD_SIZE]
+        for number, start in enumerate(range(0, len(unique), SHARD_SIZE))
+    }
+    with ProcessWorkers(1) if workers is None else nullcontext(workers) as active:
+        _fill(shards, active, options, advance)
+    report, records = _gather(list(shards), n_source=len(source), n_unique=len(unique))
     rows = divide(records, split)
     unassigned = len(records) - sum(map(len, rows.values()))
     meta = {
@@ -127,8 +116,8 @@ def prepare(
         "numpy": np.__version__,
     }
     store = write_dataset(output, records, meta=meta, splits=rows)
-    for number in range(len(shards)):
-        (parts / f"{number:06d}.npz").unlink()
+    for path in shards:
+        path.unlink()
     (parts / "fingerprint").unlink()
     with suppress(OSError):
         # what somebody else put there stays
@@ -148,6 +137,18 @@ def _unique(source: Sequence[SourceItem]) -> list[SourceItem]:
     return list(seen.values())
 
 
+@final
+@dataclass(frozen=True)
+class _EnsembleWork(AbstractWork[SourceItem, Ensemble | Refusal]):
+    """Molecules in, ensembles or reasons out."""
+
+    options: EnsembleOptions
+
+    @override
+    def open(self) -> Callable[[SourceItem], Ensemble | Refusal]:
+        return partial(_outcome, options=self.options)
+
+
 def _outcome(molecule: SourceItem, *, options: EnsembleOptions) -> Ensemble | Refusal:
     try:
         return molecule.ensemble(options)
@@ -156,6 +157,29 @@ def _outcome(molecule: SourceItem, *, options: EnsembleOptions) -> Ensemble | Re
     except (ValueError, RuntimeError):
         # One molecule that RDKit stumbles over must not stop the thousands of others.
         return Refusal.TOOLKIT_ERROR
+
+
+def _fill(
+    shards: Mapping[Path, Sequence[SourceItem]],
+    workers: AbstractWorkers,
+    options: EnsembleOptions,
+    advance: Callable[[int, int], None] | None,
+) -> None:
+    """Write the shards that are missing. Molecules flow across their borders: nobody waits at the end of one."""
+    total = sum(len(shard) for shard in shards.values())
+    missing = {path: shard for path, shard in shards.items() if not path.exists()}
+    done = total - sum(len(shard) for shard in missing.values())
+    if advance:
+        advance(done, total)
+    found = workers.map(_EnsembleWork(options), chain.from_iterable(missing.values()))
+    for path, shard in missing.items():
+        outcomes = []
+        for outcome in islice(found, len(shard)):
+            outcomes.append(Refusal.WORKER_LOST if isinstance(outcome, WorkerLost) else outcome)
+            done += 1
+            if advance:
+                advance(done, total)
+        _write_part(path, shard, outcomes)
 
 
 def _fingerprint(molecules: Sequence[SourceItem], options: EnsembleOptions) -> str:
@@ -237,12 +261,12 @@ def _read_part(path: Path) -> Iterator[tuple[dict[str, str | int], ConformerReco
         raise PrepareError(f"{path} is damaged ({error}). Remove that file and run the same line again.") from error
 
 
-def _gather(parts: Path, n_parts: int, *, n_source: int, n_unique: int) -> tuple[PrepareReport, list[ConformerRecord]]:
+def _gather(parts: Sequence[Path], *, n_source: int, n_unique: int) -> tuple[PrepareReport, list[ConformerRecord]]:
     records: dict[str, ConformerRecord] = {}
     refusals: Counter[str] = Counter()
     n_dropped = n_collisions = 0
-    for number in range(n_parts):
-        for row, record in _read_part(parts / f"{number:06d}.npz"):
+    for path in parts:
+        for row, record in _read_part(path):
             if record is None:
                 refusals[str(row["refusal"])] += 1
             elif record.smiles in records:

@@ -18,17 +18,22 @@ _FILE_ENDINGS = (".smi", ".smiles", ".txt", ".csv", ".tsv")
 @final
 @dataclass(frozen=True)
 class Request:
-    """One molecule that conformers are wanted of.
+    """One molecule that conformers are wanted of; text alone, so that a million of them are small.
 
     Attributes:
         name: its name, or the SMILES as given.
         given: the SMILES as given.
-        outcome: the parsed molecule, or the refusal.
     """
 
     name: str
     given: str
-    outcome: Molecule | MoleculeRefused
+
+    def parse(self) -> Molecule | MoleculeRefused:
+        """The molecule, or the refusal."""
+        try:
+            return parse_smiles(self.given)
+        except MoleculeRefused as refused:
+            return refused
 
 
 def collect_requests(arguments: Sequence[str], *, stdin: TextIO, split: str = "test") -> list[Request]:
@@ -45,19 +50,19 @@ def collect_requests(arguments: Sequence[str], *, stdin: TextIO, split: str = "t
     Raises:
         SourceError: a file cannot be read, or nothing was asked for.
     """
-    found: dict[tuple[str, str], Request] = {}
+    found: dict[Request, None] = {}
     for argument in arguments:
         for name, smiles in _read(argument, stdin=stdin, split=split):
-            found.setdefault((name, smiles), _request(name, smiles))
+            found[Request(name=_writable(name), given=_writable(smiles))] = None
     if not found:
         raise SourceError("no molecule was given. Give a SMILES, a file of `SMILES name` lines, or - for stdin.")
-    return list(found.values())
+    return list(found)
 
 
 def _read(argument: str, *, stdin: TextIO, split: str) -> list[tuple[str, str]]:
     if argument == "-":
         try:
-            lines = stdin.read().removeprefix("\ufeff").splitlines()
+            lines = stdin.read().removeprefix("\ufeff").split("\n")
         except UnicodeDecodeError as error:
             raise SourceError(f"cannot read standard input: {error}. Give `SMILES name` lines in UTF-8.") from error
         return [(_name(m.source_id, m.smiles), m.smiles) for m in parse_smiles_lines(lines)]
@@ -81,18 +86,9 @@ def _name(source_id: str, smiles: str) -> str:
     return smiles if source_id.startswith("line ") else source_id
 
 
-def _request(name: str, smiles: str) -> Request:
-    outcome: Molecule | MoleculeRefused
-    try:
-        outcome = parse_smiles(smiles)
-    except MoleculeRefused as refused:
-        outcome = refused
-    return Request(name=_writable(name), given=_writable(smiles), outcome=outcome)
-
-
 def _writable(text: str) -> str:
-    """The text as it can stand in a file: bytes of the command line that are no text become question marks."""
-    return text.encode("utf-8", errors="replace").decode("utf-8")
+    """The text as it can stand in a file: bytes of the command line that are no text become escapes."""
+    return text.encode("utf-8", errors="backslashreplace").decode("utf-8")
 
 
 def _is_file(path: Path) -> bool:

@@ -79,7 +79,7 @@ def read_smiles_file(path: Path) -> list[SourceMolecule]:
     """
     try:
         # some editors put a byte order mark before the first SMILES
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"cannot read {path}: {error}. Give a text file in UTF-8, `SMILES name` a line.") from error
     found = parse_smiles_lines(lines)

@@ -15,7 +15,8 @@ from applications.molecular.account import fingerprint, generation_account
 from applications.molecular.chemistry import Molecule, parse_smiles
 from applications.molecular.ensembles import embed
 from applications.molecular.features import Hydrogens
-from applications.molecular.generate import AbstractConformerSampler, generate, generate_window
+from applications.molecular.generate import AbstractConformerSampler, generate_window
+from applications.molecular.generation import generate
 from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
 from applications.molecular.networks import EquivariantConfig
 from applications.molecular.output import OutputError, OutputFiles

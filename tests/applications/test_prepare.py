@@ -18,6 +18,7 @@ from applications.molecular.sources import (
 )
 from applications.molecular.stereo import check_stereo, unspecified
 from applications.molecular.structures import mmff_energy, with_conformers
+from applications.workers import ProcessWorkers
 
 SMILES = ["CCCO", "CC(F)C(O)C", "CC=CCN", "OCCC", "c1ccccc1O", "CC.O", "xx", "CC", "CB(O)O", "CC(Cl)CC=CC"]
 SOURCE = [SourceMolecule(f"m{i}", s) for i, s in enumerate(SMILES)]
@@ -60,7 +61,7 @@ def test_records_have_the_order_of_their_smiles_and_full_stereochemistry(folder:
 
 
 def test_the_result_does_not_depend_on_workers_or_order(folder: Path, tmp_path: Path) -> None:
-    other, _ = prepare(SOURCE[::-1], tmp_path / "set", options=OPTIONS, workers=2)
+    other, _ = prepare(SOURCE[::-1], tmp_path / "set", options=OPTIONS, workers=ProcessWorkers(2))
     theirs = {record.smiles: record for record in other}
     for record in ConformerStore.open(folder):
         assert np.array_equal(theirs[record.smiles].positions, record.positions)

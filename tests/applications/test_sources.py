@@ -24,6 +24,7 @@ from applications.molecular.source_arguments import open_source
 from applications.molecular.sources import SourceError
 from applications.molecular.stereo import check_stereo
 from applications.molecular.structures import with_conformers
+from applications.workers import ProcessWorkers
 
 OPTIONS = EnsembleOptions(n_conformers=30)
 BUTANOL = "C[C@H](O)CC"
@@ -152,7 +153,7 @@ def geom_content(smiles: str, n: int) -> dict[str, Any]:
 
 def test_the_archive_is_read(tmp_path: Path) -> None:
     source = geom_folder(tmp_path / "geom", {BUTANOL: geom_content(BUTANOL, 3), "CCCO": geom_content("CCCO", 2)})
-    store, report = prepare(open_source(f"geom:{source}"), tmp_path / "set", options=OPTIONS, workers=2)
+    store, report = prepare(open_source(f"geom:{source}"), tmp_path / "set", options=OPTIONS, workers=ProcessWorkers(2))
     assert (report.n_kept, report.n_conformers, report.dropped) == (2, 5, {})
     assert store.meta["method"] == "GEOM"
     assert sorted(record.source_id for record in store) == ["drugs/0.pickle", "drugs/1.pickle"]
