@@ -6,8 +6,9 @@ import logging
 import time
 from asyncio import CancelledError
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
 from platform import python_version
@@ -21,7 +22,7 @@ CONNECT_SECONDS: Final = 10.0
 """How long a scheduler is waited for."""
 NO_WORKERS_SECONDS: Final = 300.0
 """How long a scheduler without workers is waited for."""
-_POLL_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 5.0
 _SAME_VERSIONS: Final = ("quotient-diffusion", "torch", "rdkit", "numpy")
 
 
@@ -58,7 +59,7 @@ class ClusterWorkers(AbstractWorkers):
         self._resources = ExitStack()
         with ExitStack() as undo:
             _quiet(undo)
-            self._client = _connect(where, undo)
+            self._client, self._heal = _connect(where, undo)
             self._check_workers()
             self._resources = undo.pop_all()
 
@@ -77,8 +78,8 @@ class ClusterWorkers(AbstractWorkers):
             try:
                 yield self._result(future)
             except self._distributed.KilledWorker:
-                # Units that only waited beside the guilty one are suspects too, and so is what was sent to all: wait for
-                # the others, then try this one alone.
+                # Units that only waited beside the guilty one are suspects too, and so is what was sent to all: once
+                # the others are done, this one is tried alone.
                 self._settle([other for _, other in pending])
                 sent = self._submit(_itself, work)
                 try:
@@ -128,6 +129,7 @@ class ClusterWorkers(AbstractWorkers):
                 raise self._lost() from error
             if self._client.status != "running":
                 raise self._lost()
+            self._heal()
             now = time.monotonic()
             since = None if self._n_processes() else since or now
             if since is not None and now - since > self._patience:
@@ -182,14 +184,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _connect(where: str, resources: ExitStack) -> Any:
+def _connect(where: str, resources: ExitStack) -> tuple[Any, Callable[[], None]]:
+    """A client, and what replaces workers that are gone: on this machine we do, elsewhere those who started them."""
     from distributed import Client, LocalCluster
 
     kind, _, number = where.partition(":")
     if kind == "local":
         if not number.isdecimal() or int(number) < 1:
             raise ClusterError(f"got --cluster {where}, expected local:N with the number of processes, e.g. local:4")
-        cluster = resources.enter_context(
+        cluster: Any = resources.enter_context(
             LocalCluster(
                 n_workers=int(number),
                 threads_per_worker=1,
@@ -198,11 +201,11 @@ def _connect(where: str, resources: ExitStack) -> Any:
                 scheduler_kwargs={"allowed_failures": 1},
             )
         )
-        return resources.enter_context(Client(cluster))
+        return resources.enter_context(Client(cluster)), partial(cluster.scale, int(number))
     if "://" not in where:
         raise ClusterError(f"got --cluster {where}, expected local:N or an address such as tcp://host:8786")
     try:
-        return resources.enter_context(Client(where, timeout=CONNECT_SECONDS))
+        return resources.enter_context(Client(where, timeout=CONNECT_SECONDS)), lambda: None
     except (OSError, ValueError) as error:
         raise ClusterError(
             f"no scheduler answers at {where} ({error}). Start one with: dask scheduler --port 8786"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from applications.cluster import ClusterError, ClusterWorkers, versions
+from applications.cluster import ClusterError, ClusterWorkers
 from applications.workers import AHEAD, AbstractWorkers, ProcessWorkers, WorkerLost
 from tests.applications.small_work import Squares
 
@@ -22,7 +22,7 @@ KINDS: dict[str, Callable[[], AbstractWorkers]] = {
 }
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=["processes", pytest.param("cluster", marks=pytest.mark.slow)])
 def workers(request: pytest.FixtureRequest) -> Iterator[AbstractWorkers]:
     if request.param == "cluster":
         pytest.importorskip("distributed")
@@ -115,6 +115,7 @@ def test_closing_ends_the_processes(tmp_path: Path) -> None:
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.slow
 def test_a_cluster_that_cannot_be_used_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
     with socket.socket() as reserved:
@@ -125,7 +126,7 @@ def test_a_cluster_that_cannot_be_used_is_refused_with_the_remedy(monkeypatch: p
     for wrong in ("local:none", "local:0", "local", "somewhere"):
         with pytest.raises(ClusterError, match="expected local:N"):
             ClusterWorkers(wrong)
-    monkeypatch.setattr("applications.cluster.versions", lambda: {**versions(), "torch": "0.1"})
+    monkeypatch.setattr("applications.cluster.version", lambda _: "0.1")
     with pytest.raises(ClusterError, match=r"torch [2-9][0-9.]* there and 0\.1 here"):
         ClusterWorkers("local:1")
 
