@@ -90,7 +90,9 @@ def _sdf_record(mol: Chem.Mol, row: ConformerRow, label: RunLabel) -> str:
     record = Chem.Mol(mol)
     for name in record.GetPropNames():
         record.ClearProp(name)
-    record.SetProp("_Name", " ".join(row.name.split()))
+    title = " ".join(row.name.split())
+    # A line that begins so would end the record.
+    record.SetProp("_Name", f" {title}" if title.startswith("$$$$") else title)
     properties = {
         "smiles": row.smiles,
         "conf_id": row.conf_id,

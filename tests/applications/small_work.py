@@ -1,4 +1,4 @@
-"""Work for tests of workers: numbers, some of which end the process that works on them."""
+"""Work for tests of workers: numbers and molecules, some of which end the process that works on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ from typing import final
 
 from typing_extensions import override
 
+from applications.molecular.chemistry import Refusal
+from applications.molecular.ensembles import Ensemble, EnsembleOptions, reference_ensemble
+from applications.molecular.records import RunLabel, WindowRecords, window_records
+from applications.molecular.requests import Request
+from applications.molecular.results import refused_rows
+from applications.molecular.sources import SourceItem
 from applications.workers import AbstractWork
+
+DEADLY = "deadly"
+"""Ends the process that works on it."""
 
 
 @final
@@ -55,3 +64,37 @@ def _square(work: Squares, number: int) -> int:
     if number in work.deadly and work.tries(number) <= work.lives:
         os.kill(os.getpid(), signal.SIGKILL)
     return number**2
+
+
+@final
+@dataclass(frozen=True)
+class AllRefused(AbstractWork[tuple[Request, ...], WindowRecords]):
+    """One row for each request, quickly."""
+
+    @override
+    def open(self) -> Callable[[tuple[Request, ...]], WindowRecords]:
+        return _refused
+
+
+def _refused(requests: tuple[Request, ...]) -> WindowRecords:
+    rows = []
+    for request in requests:
+        if request.given == DEADLY:
+            os.kill(os.getpid(), signal.SIGKILL)
+        shared = {"name": request.name, "given": request.given, "smiles": ""}
+        rows += refused_rows(**shared, refusal=Refusal.UNPARSABLE, reason="no reason", n=1)
+    return window_records(rows, label=RunLabel("none", 1, "ode"), sampling_seconds=0.0)
+
+
+@final
+@dataclass(frozen=True)
+class DeadlyMolecule(SourceItem):
+    """A molecule; the one named so ends its process."""
+
+    method = "a test"
+
+    @override
+    def ensemble(self, options: EnsembleOptions) -> Ensemble:
+        if self.source_id == DEADLY:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return reference_ensemble(self.smiles, options)

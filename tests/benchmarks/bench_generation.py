@@ -1,9 +1,9 @@
-"""A thousand requests as users send them, killed halfway and continued: nothing is lost, redone or ever larger in memory.
+"""A thousand requests as users send them, killed halfway and continued: nothing lost, nothing redone, memory bounded.
 
-Run by path: ``python tests/benchmarks/bench_generation.py``. Valid molecules are those of the NCI file that RDKit ships;
-among them is everything that goes wrong. Generates one conformer each, once without interruption, once killed with
-SIGKILL when half is written and continued, and a quarter of it for comparison of the peak memory. Every check that fails
-ends the run. About five minutes of one core.
+Run by path: ``python tests/benchmarks/bench_generation.py``. Valid molecules are those of the NCI file that RDKit
+ships; among them is everything that goes wrong. Generates one conformer each, once without interruption, once killed
+with SIGKILL when half is written and continued, and a quarter of it for comparison of the peak memory. Every check
+that fails ends the run. About five minutes of one core.
 """
 
 from __future__ import annotations
@@ -130,8 +130,8 @@ def check(source: Path, output: Path, ended: Run) -> dict[str, int]:
     with output.with_suffix(".csv").open(encoding="utf-8", newline="") as stream:
         csv.field_size_limit(10**7)
         rows = list(csv.DictReader(stream))
-    asked = dict.fromkeys(tuple((*line.split(maxsplit=1), "")[:2]) for line in source.read_text().split("\n") if line)
-    named = [(smiles, name.strip() or smiles) for smiles, name in asked]
+    asked = [line.replace("\t", " ").partition(" ") for line in source.read_text(encoding="utf-8").split("\n")]
+    named = list(dict.fromkeys((smiles, name.strip() or smiles) for smiles, _, name in asked))
     expect([(row["given"], row["name"]) for row in rows] == named, "rows are not the requests in their order")
     for row in rows:
         expect((row["ok"] == "true") != bool(row["reason"]), f"neither made nor explained: {row}")
