@@ -65,9 +65,8 @@ class Weak(AbstractConformerSampler):
         self.calls.append(len(seeds))
         if len(seeds) > 2 or any(d.smiles == "CCN" for d in descriptions):
             raise MemoryError("out of memory\nand more")
-        return [
-            np.random.default_rng(seed).normal(size=(d.full.GetNumAtoms(), 3)) for d, seed in zip(descriptions, seeds)
-        ]
+        sizes = [description.full.GetNumAtoms() for description in descriptions]
+        return [np.random.default_rng(seed).normal(size=(n, 3)) for n, seed in zip(sizes, seeds, strict=True)]
 
 
 def test_a_batch_that_does_not_fit_is_halved_and_a_molecule_that_never_does_is_a_row() -> None:
