@@ -293,6 +293,8 @@ def cases() -> dict[str, Case]:
         "R⁴ˣ³/SE(3), wide": _chain_case(0.5, 200, (12, 30)),
         "Herm(3)/U(3)": _spectrum_case(),
         "R²/C₅": _finite_case(fifth, _vectors(2, 1.0), 0.3, 1000, noise=False, steps=(12, 50)),
-        "R³ˣ³/S₃": _finite_case(PermutationAction(3), 0.6 * _normal(4, 2, 3, 3), 0.4, 7000, noise=True, steps=(20, 50)),
+        "R³ˣ³/S₃": _finite_case(
+            PermutationAction(3), 0.6 * _normal(4, 2, 3, 3), 0.4, 10_000, noise=True, steps=(20, 80)
+        ),
         "R⁸ˣ³/T(3)": _translation_case(),
     }

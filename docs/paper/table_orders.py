@@ -21,10 +21,17 @@ HEADER = ("scheme", "declared", "order, |x|²", "order, second", "error of", "la
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY)
 
 
+def _short(name: str) -> str:
+    """What a legend has room for."""
+    for long, brief in (("Brownian motion", "motion"), (" from |x| = ½", ""), (" Euler–Maruyama", ""), (" rule", "")):
+        name = name.replace(long, brief)
+    return name
+
+
 def _draw(axis: Axes, found: Sequence[Series], column: int, title: str, label: str) -> None:
     for place, one in enumerate(found):
         value = one.values[:, column].abs() ** (1 / one.exponent)
-        axis.loglog(one.step, value, "os^Dv*"[place] + "-", color=COLOURS[place], label=one.name, markersize=4)
+        axis.loglog(one.step, value, "os^Dv*"[place] + "-", color=COLOURS[place], label=_short(one.name), markersize=4)
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.set(title=title, xlabel="step h", ylabel=label)
     axis.legend(fontsize=8, loc="upper left")

@@ -191,7 +191,7 @@ def _(action: VectorAction) -> ExactOrbitPosterior:
 @orbit_posterior.register(Congruence)
 def _(action: Conjugation | Congruence) -> ExactOrbitPosterior:
     group = action.group
-    if isinstance(group, SpecialUnitary | Unitary) and group.n in (2, 3):
+    if isinstance(group, SpecialUnitary | Unitary) and group.n >= 2:
         return UnitaryConjugationPosterior(action)
     if isinstance(group, Orthogonal) and group.n == 2:
         return _with_reflections(action, type(action)(SpecialOrthogonal(2)))

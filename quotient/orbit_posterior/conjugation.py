@@ -69,26 +69,27 @@ class _Spectrum:
 
 @final
 class UnitaryConjugationPosterior(ActionOrbitPosterior):
-    """U(n) or SU(n), n = 2 or 3, on Hermitian matrices by X -> g X g^*.
+    """U(n) or SU(n), n >= 2, on Hermitian matrices by X -> g X g^*.
 
     log Z depends on the eigenvalues a of Y and b of X alone, see :func:`scaled_log_hciz`; with Y = U diag(a) U^*,
     mean = U diag(d log Z / d a) U^*. Exact at equal eigenvalues too. Two derivatives of log Z, one of the mean: turning
     eigenvectors enters through (m_i - m_j) / (a_i - a_j), or its limit. Points must be Hermitian: only the Hermitian
-    part of the dual point is looked at.
+    part of the dual point is looked at. For n > 3 an item takes milliseconds and torch.vmap is refused.
 
     Args:
-        action: conjugation by unitary 2 x 2 or 3 x 3 matrices.
+        action: conjugation by unitary matrices.
 
     Raises:
-        OrbitPosteriorError: for another size.
+        OrbitPosteriorError: for elements that are not square matrices of size two or more.
     """
 
     def __init__(self, action: GroupAction) -> None:
         super().__init__(action)
-        if action.group.shape not in ((2, 2), (3, 3)):
+        shape = action.group.shape
+        if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 2:
             raise OrbitPosteriorError(
-                f"conjugation by {action.group!r}: eigenvalues that nearly coincide are handled for 2 x 2 and 3 x 3 "
-                "matrices only: use SelfNormalizedSampling"
+                f"conjugation by {action.group!r}: expected n x n unitary matrices with n >= 2, got elements of shape "
+                f"{shape}: one phase leaves every number where it is"
             )
 
     @staticmethod

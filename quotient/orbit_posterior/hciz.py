@@ -10,6 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from quotient.orbit_posterior._cumulants import log_partition
+from quotient.orbit_posterior._hciz_digits import SpectralFamily
+
 _NODES = 128
 #: -d/dr log E(r) = 1/2 - r/12 + r^3/720 - ...: coefficients B_2k / (2k)! of its odd powers.
 _BERNOULLI = (
@@ -117,6 +120,10 @@ def _integral(a: Tensor, b: Tensor) -> Tensor:
     return torch.logsumexp(exponent + jacobian + torch.log(2 * weights * rate), -1)
 
 
+def _scaled_larger(a: Tensor, b: Tensor) -> Tensor:
+    return log_partition(SpectralFamily(), torch.stack(torch.broadcast_tensors(a, b), -2))
+
+
 def scaled_log_hciz(first: Tensor, second: Tensor) -> Tensor:
     """Log int exp tr(A g B g^*) dg - sum_i a_i b_i over U(n), for eigenvalues a, b in descending order.
 
@@ -129,15 +136,20 @@ def scaled_log_hciz(first: Tensor, second: Tensor) -> Tensor:
     The bracket is the determinant of Harish-Chandra, Itzykson and Zuber [ItzyksonZuber1980] over the Vandermonde
     determinants, which is 0 / 0 where eigenvalues coincide, written as the integral of a positive derivative: nothing
     cancels. For a_13 b_13 < 0.1 it is expanded in powers instead, which keeps derivatives at coinciding eigenvalues.
+    From n = 4 on the determinant itself is taken in as many digits as it loses, item by item: see
+    :class:`SpectralFamily`.
 
     Args:
-        first: a, shape ``[..., n]``, n = 2 or 3, float64.
+        first: a, shape ``[..., n]``, n >= 2, float64.
         second: b, likewise.
 
     Returns:
-        Shape ``[...]``; differentiable in the eigenvalues, relative error about 1e-14 of the integral.
+        Shape ``[...]``; differentiable in the eigenvalues, twice for n > 3; relative error about 1e-14 of the integral.
     """
-    return (_scaled_two if first.shape[-1] == 2 else _scaled_three)(first, second)
+    size = first.shape[-1]
+    if size > 3:
+        return _scaled_larger(first, second)
+    return (_scaled_two if size == 2 else _scaled_three)(first, second)
 
 
 def log_hciz(first: Tensor, second: Tensor) -> Tensor:

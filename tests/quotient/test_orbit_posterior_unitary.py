@@ -129,10 +129,10 @@ def test_two_by_two_is_the_bloch_sphere() -> None:
     torch.testing.assert_close(orbit_posterior(Conjugation(Unitary(2))).log_normalizer(y, x), expected)
 
 
-def test_other_sizes_are_refused() -> None:
+def test_what_is_not_conjugation_by_unitary_matrices_is_refused() -> None:
     with pytest.raises(OrbitPosteriorError, match="no exact orbit posterior"):
-        orbit_posterior(Conjugation(Unitary(4)))
-    with pytest.raises(OrbitPosteriorError, match="2 x 2 and 3 x 3"):
-        UnitaryConjugationPosterior(Conjugation(Unitary(4)))
+        orbit_posterior(Conjugation(Unitary(1)))
+    with pytest.raises(OrbitPosteriorError, match="n >= 2"):
+        UnitaryConjugationPosterior(Conjugation(Unitary(1)))
     with pytest.raises(OrbitPosteriorError, match="no exact orbit posterior"):
         orbit_posterior(Conjugation(SpecialOrthogonal(3)))
