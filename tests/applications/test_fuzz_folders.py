@@ -260,6 +260,7 @@ def test_any_card(card: object, model_files: dict[str, bytes]) -> None:
 def test_any_record_of_a_run(record: object, inner: object) -> None:
     for content in (record, {"options": inner}, {"options": {"steps": inner}, "data": 1}):
         files = {"run.json": json.dumps(content).encode(), "model.json": json.dumps(record).encode()}
-        error = with_folder(files, lambda folder: claim_folder(folder, {"options": {"steps": 1}, "data": {}}))
+        asked = {"options": {"steps": 1}, "data": {}}
+        error = with_folder(files, lambda folder, a=asked: claim_folder(folder, a, defaults={}, execution={}))
         assert isinstance(error, RunMismatchError)
         with_folder(files, finished_model)

@@ -111,7 +111,7 @@ def assess(path: Path, store: ConformerStore) -> None:
         results,
         options=options,
         failures=Failures.ZERO,
-        without_reference=len(missing),
+        without_reference=missing,
         posebusters=None,
         generated=found,
         reference_meta=store.meta,
