@@ -221,12 +221,12 @@ def _report(progress: Progress, output: Path, *, n_requests: int) -> None:
 
 def _first_refusals(table: Path) -> list[str]:
     """Why the first molecules were refused, read as far as that takes."""
-    import csv
     from itertools import islice
 
-    with table.open(encoding="utf-8", newline="") as stream:
-        rows = (row for row in csv.DictReader(stream) if row["reason"] and row["conf_id"] == "0" and not row["smiles"])
-        return [f"{_short(row['given'])!r}: {row['reason']}" for row in islice(rows, _REFUSALS_SHOWN)]
+    from applications.molecular.results import read_rows
+
+    refused = (row for row in read_rows(table) if row["reason"] and row["conf_id"] == "0" and not row["smiles"])
+    return [f"{_short(row['given'])!r}: {row['reason']}" for row in islice(refused, _REFUSALS_SHOWN)]
 
 
 def _short(text: str) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from applications.molecular.chemistry import Molecule, MoleculeRefused, parse_smiles
+from applications.molecular.results import read_rows
 from applications.molecular.sdf_records import read_records
 from applications.molecular.stereo import with_seen_stereo
 from diffusion.json_files import JSONFileError, read_json_object
@@ -147,16 +148,15 @@ def _read_table(table: Path) -> _Table:
     reasons: dict[tuple[str, str, str], str] = {}
     duplicates = 0
     try:
-        with table.open(newline="", encoding="utf-8") as stream:
-            for row in csv.DictReader(stream):
-                if row.get("smiles"):
-                    requested[row["smiles"]] += 1
-                    attempts[int(row.get("attempts") or 0)] += 1
-                duplicates += bool(row.get("duplicate_of"))
-                if row.get("refusal"):
-                    key = (row.get("name") or "", row.get("given") or row.get("smiles") or "", row["refusal"])
-                    missing[key] += 1
-                    reasons.setdefault(key, row.get("reason") or row["refusal"])
+        for row in read_rows(table):
+            if row.get("smiles"):
+                requested[row["smiles"]] += 1
+                attempts[int(row.get("attempts") or 0)] += 1
+            duplicates += bool(row.get("duplicate_of"))
+            if row.get("refusal"):
+                key = (row.get("name") or "", row.get("given") or row.get("smiles") or "", row["refusal"])
+                missing[key] += 1
+                reasons.setdefault(key, row.get("reason") or row["refusal"])
     except (OSError, ValueError, csv.Error) as error:
         raise ReadbackError(
             f"{table} is no table of a generation ({error}). Generate again, or remove it to count what is in the SDF."

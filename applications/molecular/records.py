@@ -91,8 +91,8 @@ def _sdf_record(mol: Chem.Mol, row: ConformerRow, label: RunLabel) -> str:
     for name in record.GetPropNames():
         record.ClearProp(name)
     title = " ".join(row.name.split())
-    # A line that begins so would end the record.
-    record.SetProp("_Name", f" {title}" if title.startswith("$$$$") else title)
+    # A line of four dollars ends a record.
+    record.SetProp("_Name", f"_{title}" if title.startswith("$$$$") else title)
     properties = {
         "smiles": row.smiles,
         "conf_id": row.conf_id,

@@ -15,9 +15,9 @@ from applications.molecular.splits import AbstractSplitRule, RandomSplit, Scaffo
 _KINDS: Final[dict[str, Callable[[str], Sequence[SourceItem]]]] = {
     "nci": lambda _: nci_molecules(),
     "etkdg": lambda path: read_smiles_file(Path(path)),
-    "sdf": lambda path: read_sdf(Path(path)),
-    "geom": lambda path: read_geom_archive(Path(path)),
-    "qm9": lambda path: read_qm9(Path(path) if path else None),
+    "sdf": lambda path: read_sdf(Path(path).absolute()),
+    "geom": lambda path: read_geom_archive(Path(path).absolute()),
+    "qm9": lambda path: read_qm9(Path(path).absolute() if path else None),
 }
 _NEED_NO_PATH: Final = ("nci", "qm9")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from rdkit import Chem
 
 from applications.molecular.chemistry import Molecule, parse_smiles
+from applications.molecular.results import read_rows
 from applications.molecular.sampling import ModelSampler
 from applications.molecular.structures import with_conformers
 
@@ -34,8 +34,7 @@ def write_trajectories(
     Returns:
         The files, in the order of the rows that are in the SDF.
     """
-    with table.open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["ok"] == "true"]
+    rows = [row for row in read_rows(table) if row["ok"] == "true"]
     folder = table.with_name(f"{table.stem}_trajectories")
     folder.mkdir(exist_ok=True)
     paths = []
