@@ -17,7 +17,6 @@ def doctor() -> None:
         typer.echo(f"{'ok ' if finding.ok else 'BAD'}  {finding.name:20s} {finding.detail}")
         sick += not finding.ok
     if sick:
-        typer.echo(
-            f"lines with BAD: {sick}. `pip install -c constraints.txt quotient-diffusion` installs a set that works"
-        )
+        found = "1 problem" if sick == 1 else f"{sick} problems"
+        typer.echo(f"{found}: `pip install -c constraints.txt quotient-diffusion` installs a set that works")
         raise typer.Exit(1)
