@@ -18,7 +18,7 @@ def size_groups(sizes: Sequence[int], *, batch_size: Callable[[int], int], most:
     Args:
         sizes: Numbers of atoms, increasing.
         batch_size: Molecules in a batch whose largest molecule has so many atoms.
-        most: Largest number of molecules in a group.
+        most: Number of molecules at which a group ends.
 
     Returns:
         Consecutive ranges of positions in `sizes`.
@@ -30,6 +30,9 @@ def size_groups(sizes: Sequence[int], *, batch_size: Callable[[int], int], most:
         if last or held >= most or (sizes[end] > sizes[end - 1] and held >= _BATCHES * batch_size(sizes[end - 1])):
             groups.append(range(start, end))
             start = end
+    if len(groups) > 1 and len(groups[-1]) < min(batch_size(sizes[-1]), most):
+        *groups, before, rest = groups
+        groups.append(range(before.start, rest.stop))
     return groups
 
 

@@ -93,7 +93,7 @@ class ConformerBatches(AbstractBatches):
         examples: The molecules; at least one.
         config: Composition of batches.
         scale: Å per model unit.
-        group_size: Largest number of molecules in a group.
+        group_size: Number of molecules at which a group ends.
 
     Raises:
         MissingEnergyError: If conformers are weighed by energies that are not known.

@@ -16,13 +16,15 @@ def batch_size(n_atoms: int) -> int:
 
 
 @given(st.lists(st.integers(2, 60), min_size=1, max_size=400), st.integers(1, 256))
-def test_groups_are_a_partition_and_none_but_the_last_is_smaller_than_two_batches(sizes: list[int], most: int) -> None:
+def test_groups_are_a_partition_and_each_fills_batches(sizes: list[int], most: int) -> None:
     sizes = sorted(sizes)
     groups = size_groups(sizes, batch_size=batch_size, most=most)
     assert [i for group in groups for i in group] == list(range(len(sizes)))
-    assert all(1 <= len(group) <= most for group in groups)
     for group in groups[:-1]:
         assert len(group) == most or len(group) >= 2 * batch_size(sizes[group[-1]])
+        assert len(group) <= most
+    assert len(groups[-1]) < 2 * most
+    assert len(groups) == 1 or len(groups[-1]) >= min(most, batch_size(sizes[-1]))
 
 
 def test_padding_of_a_batch() -> None:
