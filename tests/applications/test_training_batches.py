@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 from rdkit import Chem
+from rdkit.Chem import rdDistGeom
 
+from applications.molecular.dataset import ConformerRecord
+from applications.molecular.draws import Draw
 from applications.molecular.features import Hydrogens, featurize
 from applications.molecular.training_data import BatchConfig, ConformerBatches, Example, random_rotations
 
