@@ -7,7 +7,6 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
 from applications.molecular.dataset import ConformerRecord
-from applications.molecular.draws import Draw
 from applications.molecular.features import Hydrogens, featurize
 from applications.molecular.training_data import BatchConfig, ConformerBatches, Example, random_rotations
 
