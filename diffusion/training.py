@@ -255,7 +255,6 @@ class QuotientTrainingModule(LightningModule):
             lr=config.learning_rate,
             betas=config.betas,
             weight_decay=config.weight_decay,
-            fused=True,
         )
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, config.factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

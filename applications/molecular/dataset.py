@@ -184,8 +184,8 @@ def write_dataset(
     np.save(path / "energies.npy", _joined([r.energies for r in records], np.float64, (0,)))
     table = pa.table(
         {
-            "smiles": [r.smiles for r in records],
-            "source_id": [r.source_id for r in records],
+            "smiles": pa.array([r.smiles for r in records], pa.string()),
+            "source_id": pa.array([r.source_id for r in records], pa.string()),
             "n_atoms": n_atoms,
             "n_conformers": n_confs,
             "atom_offset": _offsets(n_atoms),
