@@ -127,7 +127,7 @@ def test_records_that_cannot_be_used_are_counted(tmp_path: Path) -> None:
     (tmp_path / "empty.sdf").write_text("\n")
     with pytest.raises(SourceError, match="holds no record"):
         read_sdf(tmp_path / "empty.sdf")
-    with pytest.raises(SourceError, match="cannot (be )?read"):
+    with pytest.raises(SourceError, match=r"cannot (be )?read"):
         read_sdf(tmp_path / "missing.sdf")
 
 
@@ -221,7 +221,7 @@ def test_archives_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="none of their pickles"):
         read_geom_archive(tmp_path)
     summary.write_text("[1")
-    with pytest.raises(SourceError, match="cannot (be )?read"):
+    with pytest.raises(SourceError, match=r"cannot (be )?read"):
         read_geom_archive(tmp_path)
 
 
