@@ -7,25 +7,25 @@ from rdkit.Chem import rdDistGeom
 from applications.molecular.features import Hydrogens, featurize
 from applications.molecular.training_data import BatchConfig, ConformerBatches, Example, random_rotations
 
-ALCOHOLS = [
-    "CCO",
-    "CCCO",
-    "CC(C)O",
-    "OCCO",
-    "CC(O)CO",
-    "OCC(O)CO",
-    "C1CC1O",
-    "CCOC",
-    "CCCCO",
-    "CC(C)CO",
-    "COCO",
-    "CCC(C)O",
+AMINES = [
+    "CCN",
+    "CCCN",
+    "CC(C)N",
+    "NCCN",
+    "CC(N)CN",
+    "NCC(N)CN",
+    "C1CC1N",
+    "CCNC",
+    "CCCCN",
+    "CC(C)CN",
+    "CNCO",
+    "CCC(C)N",
 ]
 
 
 def examples() -> list[Example]:
     out = []
-    for smiles in ALCOHOLS:
+    for smiles in AMINES:
         mol = Chem.AddHs(Chem.MolFromSmiles(smiles))
         ids = list(rdDistGeom.EmbedMultipleConfs(mol, 3, randomSeed=1))
         features = featurize(Chem.MolFromSmiles(smiles), hydrogens=Hydrogens.PLACED)
