@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import CSVLogger
 
 from applications.molecular.checkpoint import load_model, save_model
 from applications.molecular.dataset import ConformerStore
+from applications.molecular.draws import Draw
 from applications.molecular.examples import coordinate_scale, load_examples
 from applications.molecular.execution import Execution
 from applications.molecular.held_out import (
@@ -92,6 +93,7 @@ def train(
     """
     execution.check()
     store = ConformerStore.open(data)
+    _check_energies(store, options)
     start = None if start_from is None else _starting_model(start_from, options)
     origin = {} if start is None else {"start_from": {"sha256": start.card["sha256"]}}
     claim_folder(
@@ -145,6 +147,13 @@ def train(
         }
         save_model(model, output)
     return model
+
+
+def _check_energies(store: ConformerStore, options: TrainOptions) -> None:
+    """Refuse Boltzmann weights of unknown energies, before anything is written or computed."""
+    if options.batches.draw is Draw.BOLTZMANN:
+        for row in (*store.splits["train"], *store.splits["validation"]):
+            options.batches.draw.weights(store[row].energies)
 
 
 def _starting_model(path: Path, options: TrainOptions) -> ConformerModel:

@@ -1,9 +1,12 @@
 import csv
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from rdkit import Chem
@@ -160,6 +163,41 @@ def test_train_finishes_continues_and_refuses_other_options(tmp_path: Path) -> N
     assert "Traceback" not in other.output
     made = generate(folder, tmp_path / "out.sdf", "CCO", "--sampler", "sde", "--stereo", "off")
     assert made.exit_code == 0, made.output
+
+
+def test_training_refuses_what_cannot_be_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "in.smi").write_text("CCCCCC\nCCCCCO\nCCCOON")
+    data, folder = tmp_path / "data", tmp_path / "run"
+    assert run("molecules", "prepare", "--source", tmp_path / "in.smi", "-o", data, "--max-confs", "2").exit_code == 0
+    energies = data / "energies.npy"
+    np.save(energies, np.full_like(np.load(energies), np.nan))
+    train = ("molecules", "train", data, "-o", folder, "--device", "cpu", "--steps", "1")
+    assert "tiny, small" in one_dry_line(run(*train, "--network", "plain", "--preset", "etflow-o3"))
+    assert "draw uniform, or prepare" in one_dry_line(run(*train, "--draw", "boltzmann"))
+    assert not folder.exists()
+    assert run(*train, "--precision", "8").exit_code == 2
+    assert run(*train, "--devices", "0").exit_code == 2
+
+
+@pytest.mark.slow
+def test_terminated_training_says_so_and_continues(tmp_path: Path) -> None:
+    (tmp_path / "in.smi").write_text("CCCCCC\nCCCCCO\nCCCOON")
+    data, folder = tmp_path / "data", tmp_path / "run"
+    assert run("molecules", "prepare", "--source", tmp_path / "in.smi", "-o", data, "--max-confs", "2").exit_code == 0
+    words = ["molecules", "train", str(data), "-o", str(folder), "--device", "cpu", "--steps", "100000"]
+    words += ["--checkpoint-every", "2", "--threads", "1"]
+    command = [sys.executable, "-c", "from applications.cli import main; main()", *words]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 240
+        while not list(folder.glob("checkpoints/*.ckpt")):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 143
+    assert "terminated: run the same line again to continue" in errors
+    assert "Traceback" not in errors
 
 
 @pytest.mark.slow

@@ -15,23 +15,23 @@ import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import final
 
 import numpy as np
 import torch
 from rdkit import Chem, RDConfig, rdBase
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
+from torch import Tensor, nn
 
-from applications.molecular.batching import collate
+from applications.molecular.batching import FeatureBatch, collate
 from applications.molecular.descriptors import ELEMENTS
 from applications.molecular.features import Hydrogens, featurize
 from applications.molecular.model import Coupling, ModelSpec, Symmetry
-from applications.molecular.networks import EQUIVARIANT_SMALL, build_network
+from applications.molecular.networks import EQUIVARIANT_SMALL, AbstractConformerNetwork, build_network
 from applications.molecular.size_groups import padded_share, size_groups
 from applications.molecular.training_data import BatchConfig, ConformerBatches, Example
 from diffusion.training import OptimizerConfig, QuotientTrainingModule, TrainingBatch
-from quotient import ShapeSpace
 
 SCALE = 2.0
 STEPS = {
@@ -62,20 +62,31 @@ def example(mol: Chem.Mol, generator: torch.Generator) -> Example:
     return Example(features=features, positions=points - points.mean(1, keepdim=True))
 
 
-def stepper(symmetry: Symmetry, coupling: Coupling, batch: TrainingBatch) -> Callable[[], object]:
+@final
+class Scaling(AbstractConformerNetwork):
+    """A network that costs nothing: a step with it is the geometry of the treatment, with its derivative."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, x_t: Tensor, t: Tensor, features: FeatureBatch) -> Tensor:
+        return self.factor * x_t
+
+
+def stepper(
+    network: AbstractConformerNetwork, symmetry: Symmetry, coupling: Coupling, batch: TrainingBatch
+) -> Callable[[], object]:
     """One step of training on a batch that is made."""
     spec = ModelSpec(
         network=EQUIVARIANT_SMALL, hydrogens=Hydrogens.PLACED, symmetry=symmetry, coupling=coupling, scale=SCALE
     )
-    torch.manual_seed(0)
-    network = build_network(EQUIVARIANT_SMALL)
+    alone = ConformerBatches([example(Chem.MolFromSmiles("CC"), torch.Generator())], config=BatchConfig(), scale=SCALE)
     module = QuotientTrainingModule(
         model=spec.diffusion(network),
         treatment=symmetry.treatment(),
         optimizer=OptimizerConfig(),
-        train_batches=ConformerBatches(
-            [example(Chem.MolFromSmiles("CC"), torch.Generator())], config=BatchConfig(), scale=SCALE
-        ),
+        train_batches=alone,
     )
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-5)
 
@@ -85,18 +96,6 @@ def stepper(symmetry: Symmetry, coupling: Coupling, batch: TrainingBatch) -> Cal
         optimizer.step()
 
     return step
-
-
-def projection_alone(batch: TrainingBatch) -> Callable[[], object]:
-    """What the treatment adds to a step: the projection of a residual and its derivative."""
-    space = ShapeSpace(batch.condition.n_atoms, 3, mask=batch.condition.mask)
-    residual = torch.randn_like(batch.points)
-
-    def run() -> None:
-        leaf = residual.clone().requires_grad_()
-        space.horizontal_projection(leaf, batch.points).square().sum().backward()
-
-    return run
 
 
 def medians(functions: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
@@ -111,19 +110,31 @@ def medians(functions: dict[str, Callable[[], object]], repeats: int) -> dict[st
 
 
 def costs(repeats: int) -> Table:
-    """Steps by treatment, as ratios to the equivariant one."""
+    """Steps by treatment, as ratios to the equivariant one.
+
+    Whole steps differ by less than they scatter, so what is not the network is timed apart too.
+    """
     generator = torch.Generator().manual_seed(0)
     pool = [example(mol, generator) for mol in molecules(400)]
     stream = ConformerBatches(pool, config=BatchConfig(), scale=SCALE)
     batch = next(b for b in map(stream.at, range(100)) if 14 <= b.condition.n_atoms <= 17)
-    functions = {name: stepper(*kinds, batch) for name, kinds in STEPS.items()}
-    functions |= {"projection alone": projection_alone(batch), "making the batch": lambda: stream.at(1)}
-    found = medians(functions, repeats)
+    whole, bare = {}, {}
+    for name, kinds in STEPS.items():
+        torch.manual_seed(0)
+        whole[name] = stepper(build_network(EQUIVARIANT_SMALL), *kinds, batch)
+        bare[name] = stepper(Scaling(), *kinds, batch)
+    steps, geometry = medians(whole, repeats), medians(bare, 10 * repeats)
+    making = medians({"making": lambda: stream.at(1)}, 10 * repeats)["making"]
     size = f"{batch.condition.size} molecules of up to {batch.condition.n_atoms} atoms"
-    title = f"one training step, preset small: {size}, {torch.get_num_threads()} thread(s)"
-    table = Table("what", "median CPU ms", "ratio", title=title)
-    for name, seconds in found.items():
-        table.add_row(name, f"{1e3 * seconds:.2f}", f"{seconds / found['equivariant']:.4f}")
+    unit = steps["equivariant"]
+    table = Table("treatment", "step, CPU ms", "ratio", "all but the network, ms", "more than equivariant, of a step")
+    table.title = f"one training step, preset small: {size}, {torch.get_num_threads()} thread(s)"
+    table.caption = f"making a batch: {1e3 * making:.2f} ms, {making / unit:.2%} of a step"
+    for name in STEPS:
+        added = (geometry[name] - geometry["equivariant"]) / unit
+        table.add_row(
+            name, f"{1e3 * steps[name]:.1f}", f"{steps[name] / unit:.3f}", f"{1e3 * geometry[name]:.2f}", f"{added:.2%}"
+        )
     return table
 
 
