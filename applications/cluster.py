@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version

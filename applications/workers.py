@@ -52,7 +52,7 @@ class AbstractWorkers(ABC):
         A unit whose process ends (killed, out of memory, crashed) is given to others a bounded number of times.
 
         Args:
-            work: sent to each process once.
+            work: what they do, opened once in each process.
             items: one for each unit; taken as they are needed.
 
         Returns:

@@ -1,4 +1,5 @@
 import importlib
+import json
 import multiprocessing
 import os
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -129,6 +131,44 @@ def test_a_cluster_that_cannot_be_used_is_refused_with_the_remedy(monkeypatch: p
     monkeypatch.setattr("applications.cluster.version", lambda _: "0.1")
     with pytest.raises(ClusterError, match=r"torch [2-9][0-9.]* there and 0\.1 here"):
         ClusterWorkers("local:1")
+
+
+@pytest.fixture
+def scheduler(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """A scheduler and one worker as a user starts them."""
+    pytest.importorskip("distributed")
+    file = tmp_path / "scheduler.json"
+    place = ("--scheduler-file", str(file), "--no-dashboard")
+    commands = {
+        "scheduler": ("--host", "127.0.0.1", "--port", "0"),
+        "worker": ("--nthreads", "1", "--local-directory", str(tmp_path)),
+    }
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with ExitStack() as stack:
+        started = []
+        for name, arguments in commands.items():
+            command = [sys.executable, "-m", "dask", name, *place, *arguments]
+            log = stack.enter_context((tmp_path / f"{name}.log").open("wb"))
+            started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+            stack.callback(started[-1].wait)
+            stack.callback(started[-1].kill)
+        deadline = time.monotonic() + 60
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        yield started[0], json.loads(file.read_text())["address"]
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_lost_is_an_error_with_the_remedy(
+    scheduler: tuple[subprocess.Popen[bytes], str], tmp_path: Path
+) -> None:
+    process, address = scheduler
+    with ClusterWorkers(address, patience=120) as workers:
+        results = workers.map(Squares(tmp_path, seconds=0.5), range(1000))
+        assert next(results) == 0
+        process.kill()
+        with pytest.raises(ClusterError, match="run the same line again"):
+            list(results)
 
 
 def test_without_the_extra_the_remedy_is_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,8 @@ BAD: dict[str, str] = {
     "ベンゼン": "UNPARSABLE",
     "C\u00a0C": "UNPARSABLE",
     "C\u2013C": "UNPARSABLE",
-    "!" * 100_000: "UNPARSABLE",
+    "!" * 10_000: "UNPARSABLE",
+    "C" * 100_000: "TOO_MANY_ATOMS",
     "\x00": "UNPARSABLE",
 }
 """What must be refused, with the reason that users must read."""
