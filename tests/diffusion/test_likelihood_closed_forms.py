@@ -39,7 +39,7 @@ def closed_form(name: str, x: Tensor) -> Tensor:
     """Of the length, Rayleigh's law; circles of length 2 pi |x|; orbits 8 pi^2 sqrt(det(tr C - C)), C = x^T x."""
     size = (x.abs() ** 2).flatten(1).sum(1)
     if name == "R2/SO(2)":
-        return torch.from_numpy(stats.rayleigh(scale=math.sqrt(spread())).logpdf(size.sqrt().numpy()))
+        return torch.from_numpy(stats.rayleigh.logpdf(size.sqrt().numpy(), scale=math.sqrt(spread())))
     dim = 9 if name == "tetrahedra" else 4
     log_p = -0.5 * dim * math.log(2 * math.pi * spread()) - size / (2 * spread())
     if dim == 4:
