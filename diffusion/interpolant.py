@@ -41,7 +41,7 @@ class InterpolantSample:
 @final
 @dataclass(frozen=True)
 class Interpolant:
-    """x_t = alpha_t x0 + beta_t x1 + gamma_t eps on a flat total space.
+    """x_t = alpha_t x0 + beta_t x1 + gamma_t eps on a flat total space, exp_x0(beta_t log_x0 x1) on a curved one.
 
     Attributes:
         schedule: alpha, beta, gamma.
@@ -105,6 +105,19 @@ class Interpolant:
         return InterpolantSample(
             x0=x0, x1=data, noise=eps, t=t, x_t=x_t.to(data.dtype), velocity=velocity.to(data.dtype)
         )
+
+    def rate(self, t: Tensor, like: Tensor) -> Tensor:
+        """The number beta' / (1 - beta), t < 1: log_{x_t}(x1) times it is the velocity of the geodesic to x1.
+
+        Args:
+            t: times, a scalar or the leading shape of the points.
+            like: points, ``[..., *point_shape]``, for the dtype.
+
+        Returns:
+            A scalar, or one for each point, ``[..., 1, ..., 1]``.
+        """
+        beta, d_beta = directional_derivative(self.schedule.beta, t, torch.ones_like(t))
+        return align_time(d_beta / (1 - beta), like).to(like.real.dtype)
 
     def _geodesic(self, space: TotalSpace, x0: Tensor, x1: Tensor, t: Tensor) -> InterpolantSample:
         """The point and the velocity of the geodesic from x0 to x1 that beta_t has reached.

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from diffusion.errors import DiffusionError
 from diffusion.interpolant import Interpolant, InterpolantSample
-from diffusion.parameterizations import Parameterization
+from diffusion.parameterizations import Parameterization, Velocity
 from quotient import OrbitSpace
 from quotient.orbit_posterior.base import OrbitPosterior
 
@@ -63,7 +64,11 @@ class Treatment(abc.ABC):
 
 
 class MovedTarget(Treatment):
-    """A treatment that puts another point in the place of x1: one of its orbit, or a mean over it."""
+    """A treatment that puts another point in the place of x1: one of its orbit, or a mean over it.
+
+    On a curved M the target is the velocity of the geodesic that goes on from x_t to that point; networks output
+    velocities there.
+    """
 
     @abc.abstractmethod
     def data_point(self, prediction: Tensor, sample: InterpolantSample, setting: Setting) -> Tensor:
@@ -72,8 +77,15 @@ class MovedTarget(Treatment):
     @final
     @override
     def target(self, prediction: Tensor, sample: InterpolantSample, setting: Setting) -> Tensor:
+        space = setting.quotient.total_space
+        if not space.flat and not isinstance(setting.parameterization, Velocity):
+            raise DiffusionError(
+                f"the denoiser is a mean, which has no meaning on the curved {space!r}: use Velocity()"
+            )
         with torch.no_grad():
             moved = self.data_point(prediction, sample, setting)
+            if not space.flat:
+                return setting.interpolant.rate(sample.t, moved) * space.log(moved, sample.x_t)
         return setting.parameterization.retarget(sample, moved, setting.interpolant.schedule)
 
 
@@ -140,9 +152,14 @@ class AlignedPrediction(MovedTarget):
 
     @override
     def data_point(self, prediction: Tensor, sample: InterpolantSample, setting: Setting) -> Tensor:
-        schedule = setting.interpolant.schedule
-        denoiser = setting.parameterization.to_denoiser(prediction, sample.x_t, sample.t, schedule)
-        return setting.quotient.align(sample.x1, denoiser).point
+        space, x_t = setting.quotient.total_space, sample.x_t
+        if space.flat:
+            schedule = setting.interpolant.schedule
+            predicted = setting.parameterization.to_denoiser(prediction, x_t, sample.t, schedule)
+        else:
+            ahead = space.to_tangent(prediction, x_t) / setting.interpolant.rate(sample.t, prediction)
+            predicted = space.exp(ahead, x_t)
+        return setting.quotient.align(sample.x1, predicted).point
 
 
 @final
@@ -168,6 +185,11 @@ class OrbitAveraged(MovedTarget):
 
     @override
     def data_point(self, prediction: Tensor, sample: InterpolantSample, setting: Setting) -> Tensor:
+        space = setting.quotient.total_space
+        if not space.flat:
+            raise DiffusionError(
+                f"means over orbits leave the curved {space!r}: use Quotient(), whose sampler is exact"
+            )
         dual = setting.interpolant.dual(setting.quotient, sample.x_t, sample.t)
         return self.posterior.mean(dual, sample.x1)
 
