@@ -108,13 +108,20 @@ def _alive(process: int) -> bool:
 
 
 def test_closing_ends_the_processes(tmp_path: Path) -> None:
+    # other tests of this file may keep a cluster
+    before = {child.pid for child in multiprocessing.active_children()}
+
+    def begun() -> set[int | None]:
+        return {child.pid for child in multiprocessing.active_children()} - before
+
     with ProcessWorkers(2) as workers:
         results = workers.map(Squares(tmp_path), range(100))
         assert next(results) == 0
+        assert begun()
     deadline = time.monotonic() + 30
-    while multiprocessing.active_children() and time.monotonic() < deadline:
+    while begun() and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert multiprocessing.active_children() == []
+    assert begun() == set()
 
 
 @pytest.mark.slow
