@@ -210,6 +210,44 @@ def test_cells_of_flexible_molecules_and_their_tables(tmp_path: Path, monkeypatc
     assert (tmp_path / "flexible.png").stat().st_size > 1000
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_cells_of_unseen_molecules_and_their_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finished run is not trained again, and gives the same figures; the references themselves score perfectly."""
+    transfer, page = import_module("transfer"), import_module("page")
+    records = []
+    for smiles in ("CCCO", "CCOC", "CCCCO", "COCCO", "CCCC=O"):
+        mol = Chem.AddHs(Chem.MolFromSmiles(Chem.MolToSmiles(Chem.MolFromSmiles(smiles))))
+        ids = rdDistGeom.EmbedMultipleConfs(mol, 4, randomSeed=1)
+        x = np.stack([mol.GetConformer(i).GetPositions() for i in ids]).astype(np.float32)
+        numbers = np.array([atom.GetAtomicNum() for atom in mol.GetAtoms()], dtype=np.uint8)
+        records.append(transfer.ConformerRecord(Chem.MolToSmiles(Chem.RemoveHs(mol)), numbers, x, np.zeros(4), smiles))
+    data = tmp_path / "nci-8-16"
+    import_module("applications.molecular.dataset").write_dataset(data, records, meta={})
+    (data / "splits.json").write_text(json.dumps({"train": [0, 1], "validation": [2], "test": [3, 4]}))
+    monkeypatch.setattr(transfer, "STEP_COUNTS", (1, 2))
+    monkeypatch.setattr(page, "MOST", 2)
+    monkeypatch.setattr(page, "FEW", 1)
+    network = transfer.PlainConfig(width=16, pairs=8, heads=2, blocks=1, expansion=1)
+    monkeypatch.setitem(transfer.NETWORKS, "plain", network)
+    size = transfer.Size(steps=4, molecules=2, generated=3, validation=1)
+    cells = [transfer.TransferCell(row, "plain", 0, size) for row in (transfer.ROWS[0], transfer.ROWS[2])]
+    lines = [{**cell.key(), **cell.run(tmp_path)} for cell in cells]
+    assert [(f["sampler"], f["steps"]) for f in lines[0]["by_evaluations"]] == [("ode", 1), ("ode", 2), ("sde", 2)]
+    assert [f["sampler"] for f in lines[1]["by_evaluations"]] == ["ode", "ode"]
+    assert [f["step"] for f in lines[0]["by_step"]] == [1, 2, 3, 4]
+    assert cells[0].run(tmp_path) == {name: lines[0][name] for name in ("parameters", "by_step", "by_evaluations")}
+    text = page.transfer_tables(json.loads(json.dumps(lines)))
+    assert text.count("\n| ") == 4
+    target = transfer.test_molecules(data, size)[0]
+    heavy = np.array([a.GetIdx() for a in target.molecule.heavy.GetAtoms()])
+    same = transfer.compare(target.record.positions[:, heavy].astype(float), heavy, target, size)
+    assert same["amr_recall"] == pytest.approx(0, abs=1e-3)
+    assert same["law"] == pytest.approx(0, abs=1e-6)
+    off = transfer.compare(1.2 * target.record.positions[:, heavy].astype(float), heavy, target, size)
+    assert off["law"] > 0.3
+
+
 def test_estimates_over_seeds() -> None:
     summary = import_module("summary")
     found = summary.Estimate.of([1.0, 2.0, 3.0])

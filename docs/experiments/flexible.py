@@ -17,17 +17,16 @@ from cells import ROWS, Row, plain
 from laws import Array, compare
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
+from rdkit import Chem
 from targets import MOLECULES, EnsembleBatches, Molecule, Target
-from torch import Tensor
 
+from applications.molecular.equivariance import rotation_deviation
 from applications.molecular.features import Hydrogens
 from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
 from applications.molecular.networks import EquivariantConfig, NetworkConfig, PlainConfig, build_network
-from applications.molecular.training_data import random_rotations
 from diffusion import Euler, ODESampler, Sampler, SDESampler, uniform_grid
 from diffusion.training import OptimizerConfig, QuotientTrainingModule
-from quotient import ShapeSpace
-from quotient.noise import CounterNoise, NoiseSource
+from quotient import CounterNoise
 
 NETWORKS: dict[str, NetworkConfig] = {
     "plain": PlainConfig(width=64, pairs=32, heads=8, blocks=4, expansion=2),
@@ -179,34 +178,13 @@ def by_evaluations(model: ConformerModel, target: Target, size: Size, *, seed: i
     return found
 
 
-@final
-class _TurnedNoise(NoiseSource):
-    """The noise of another source, its first call turned by a rotation for each item."""
-
-    def __init__(self, source: NoiseSource, rotations: Tensor) -> None:
-        self._source, self._rotations = source, rotations
-
-    def normal(self, like: Tensor) -> Tensor:
-        return self._source.normal(like) @ self._rotations.mT
-
-
-def draw(
-    model: ConformerModel,
-    target: Target,
-    sampler: Sampler,
-    count: int,
-    *,
-    seed: int,
-    rotations: Tensor | None = None,
-) -> Array:
+def draw(model: ConformerModel, target: Target, sampler: Sampler, count: int, *, seed: int) -> Array:
     """Conformers in Å, [count, n, 3]."""
     size, out = 500, []
     for start in range(0, count, size):
         here = min(size, count - start)
         batch = target.batch(here)
-        noise: NoiseSource = CounterNoise(torch.arange(start, start + here) + 1_000_003 * (seed + 1))
-        if rotations is not None:
-            noise = _TurnedNoise(noise, rotations[start : start + here])
+        noise = CounterNoise(torch.arange(start, start + here) + 1_000_003 * (seed + 1))
         with torch.inference_mode():
             result = model.diffusion.sample(sampler, torch.zeros(here, batch.n_atoms, 3), noise, condition=batch)
         out.append((result.x * model.scale).double().numpy())
@@ -215,13 +193,15 @@ def draw(
 
 def orientation_error(model: ConformerModel, target: Target, *, seed: int, count: int) -> float:
     """Median RMSD in Å between shapes from noise and from the same noise turned: 0 for an equivariant network."""
-    sampler = ODESampler(uniform_grid(STEP_COUNTS[-2]), method=Euler())
-    rotations = random_rotations(np.random.default_rng(seed), count)
-    still, turned = (
-        torch.from_numpy(draw(model, target, sampler, count, seed=seed, rotations=r)) for r in (None, rotations)
+    found = rotation_deviation(
+        model,
+        [Chem.MolFromSmiles(target.molecule.smiles)] * count,
+        seeds=range(count),
+        generator=torch.Generator().manual_seed(seed),
+        steps=STEP_COUNTS[-2],
+        n_times=1,
     )
-    distance = ShapeSpace(still.shape[1], 3).dist(still, turned)
-    return float(distance.median()) / math.sqrt(still.shape[1])
+    return float(found.shape_rmsd.median())
 
 
 def gradient_variance(module: QuotientTrainingModule, batches: EnsembleBatches, *, count: int) -> float:

@@ -19,6 +19,7 @@ from scipy.stats import wasserstein_distance
 from applications.molecular.chemistry import Molecule, SizeLimits, parse_smiles
 from applications.molecular.dataset import ConformerRecord, ConformerStore
 from applications.molecular.ensembles import EnsembleOptions
+from applications.molecular.execution import Execution
 from applications.molecular.held_out import HeldOutConfig
 from applications.molecular.metrics import rmsd_matrix, score
 from applications.molecular.model import ConformerModel, Coupling, PriorKind
@@ -96,7 +97,7 @@ class TransferCell:
             seed=self.seed,
         )
         run = work / "transfer" / "-".join(names)
-        model = train(data, run, options, accelerator="cpu")
+        model = train(data, run, options, execution=Execution(accelerator="cpu"))
         targets = test_molecules(data, size)
         return {
             "parameters": sum(p.numel() for p in model.network.parameters()),

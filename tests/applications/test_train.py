@@ -229,9 +229,8 @@ def test_records_of_older_runs_take_defaults_for_the_options_that_they_lack(data
         train(data, tmp_path, other, execution=CPU)
 
 
-def test_what_the_machine_lacks_is_refused(data: Path, tmp_path: Path) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("this machine has GPUs")
+def test_what_the_machine_lacks_is_refused(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     for execution, message in (
         (Execution(accelerator="gpu"), "at most the 0 GPUs"),
         (Execution(accelerator="cpu", accumulate=0), "got accumulate 0, expected at least 1"),

@@ -6,7 +6,6 @@ import torch
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
-from applications.molecular.dataset import ConformerRecord
 from applications.molecular.features import Hydrogens, featurize
 from applications.molecular.training_data import BatchConfig, ConformerBatches, Example, random_rotations
 
@@ -26,23 +25,16 @@ ALCOHOLS = [
 ]
 
 
-def records(smiles: list[str]) -> list[ConformerRecord]:
-    out = []
-    for text in smiles:
-        mol = Chem.AddHs(Chem.MolFromSmiles(text))
-        ids = list(rdDistGeom.EmbedMultipleConfs(mol, 3, randomSeed=1))
-        positions = np.stack([mol.GetConformer(i).GetPositions() for i in ids]).astype(np.float32)
-        numbers = np.array([a.GetAtomicNum() for a in mol.GetAtoms()], dtype=np.uint8)
-        out.append(ConformerRecord(Chem.MolToSmiles(Chem.MolFromSmiles(text)), numbers, positions, np.zeros(3), text))
-    return out
-
-
 def examples() -> list[Example]:
     out = []
-    for record in records(ALCOHOLS):
-        features = featurize(Chem.MolFromSmiles(record.smiles), hydrogens=Hydrogens.PLACED)
-        positions = torch.from_numpy(record.positions[:, features.atom_index.numpy()])
-        out.append(Example(features=features, positions=positions - positions.mean(1, keepdim=True)))
+    for smiles in ALCOHOLS:
+        mol = Chem.MolFromSmiles(Chem.MolToSmiles(Chem.MolFromSmiles(smiles)))
+        features = featurize(mol, hydrogens=Hydrogens.PLACED)
+        full = Chem.AddHs(mol)
+        ids = rdDistGeom.EmbedMultipleConfs(full, 3, randomSeed=1)
+        frames = np.stack([full.GetConformer(i).GetPositions() for i in ids])
+        x = torch.from_numpy(frames).float()[:, features.atom_index]
+        out.append(Example(features=features, positions=x - x.mean(1, keepdim=True)))
     return out
 
 
