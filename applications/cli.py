@@ -33,3 +33,7 @@ app.command()(doctor)
 def main() -> None:
     """Entry point of the `quotient` script."""
     app()
+
+
+if __name__ == "__main__":
+    main()
