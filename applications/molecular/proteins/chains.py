@@ -22,7 +22,7 @@ class BackboneChain:
     Attributes:
         name: What it is called, unique in a data set, for instance "2k39A".
         positions: CA coordinates in Å, finite, shape (K, L, 3) for K models of L residues, both at least one.
-        residue_index: Numbers of the residues, strictly increasing; a step larger than one is a chain break, shape (L,).
+        residue_index: Numbers of the residues, shape (L,), strictly increasing; steps above one are chain breaks.
         sequence: One letter a residue, X where unknown.
 
     Raises:
