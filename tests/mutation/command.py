@@ -28,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--count", type=int, default=300, help="number of mutants in the sample")
     add("--seed", type=int, default=0, help="seed of the sample")
+    add("--only", nargs="+", metavar="PATH", default=FLOORS, help="sample these modules or folders alone")
     add("--jobs", type=int, default=1, help="processes")
     add("--part", default="0/1", metavar="K/N", help="only every N-th mutant from K on, to share a run among machines")
     add("--out", type=Path, default=_BUILD / "results.jsonl", help="results, one line a mutant; resumed if there")
@@ -74,7 +75,7 @@ def _reach(maps: Path) -> tuple[Reach, set[str]]:
 def _run(arguments: argparse.Namespace) -> None:
     reach, slow = _reach(arguments.maps)
     known = results(arguments.out)
-    chosen = sample(ROOT, FLOORS, arguments.count, arguments.seed)
+    chosen = sample(ROOT, arguments.only, arguments.count, arguments.seed)
     if arguments.again:
         todo = [m for m in chosen if m.key in known and known[m.key]["outcome"] in ("survived", "unreached")]
     else:
@@ -104,7 +105,7 @@ def main() -> None:
     os.chdir(ROOT)
     if arguments.report is not None:
         found = results(arguments.report)
-        chosen = sample(ROOT, FLOORS, arguments.count, arguments.seed)
+        chosen = sample(ROOT, arguments.only, arguments.count, arguments.seed)
         rows = [found[mutant.key] for mutant in chosen if mutant.key in found]
         sys.stdout.write(table(rows) + "\n\n" + survivors(rows) + "\n")
         return

@@ -84,6 +84,7 @@ def test_a_sample_takes_from_every_module(tmp_path: Path) -> None:
     assert chosen == sample(tmp_path, ["p"], 20, 0) != sample(tmp_path, ["p"], 20, 1)
     assert sorted({mutant.path for mutant in chosen}) == ["p/long.py", "p/short.py"]
     assert len(chosen) == 20
+    assert {mutant.path for mutant in sample(tmp_path, ["p/long.py"], 5, 0)} == {"p/long.py"}
 
 
 def test_shares_are_in_proportion_and_at_least_one() -> None:
