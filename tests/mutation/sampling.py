@@ -51,7 +51,7 @@ def diff_of(before: str, after: str) -> str:
 
 
 def numerical_modules(root: Path, packages: Sequence[str]) -> list[str]:
-    """Modules of the packages but ``__init__`` and the ones of errors, relative to ``root``; a file stands for itself."""
+    """Modules of packages or files but ``__init__`` and the ones of errors, relative to ``root``."""
     paths = [root / package for package in packages]
     files = (file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*.py"))))
     return [str(file.relative_to(root)) for file in files if file.name not in ("__init__.py", "errors.py")]
