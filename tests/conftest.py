@@ -28,7 +28,7 @@ def pytest_collection_finish() -> None:
             for _, cls in inspect.getmembers(module, inspect.isclass):
                 for member in vars(cls).values() if cls.__module__ == name else ():
                     if isinstance(member, cached_property):
-                        member.func = beartype(member.func, conf=CHECKS)
+                        member.func = beartype(conf=CHECKS)(member.func)
 
 
 settings.register_profile("dev", deadline=timedelta(seconds=5))
