@@ -15,8 +15,8 @@ from groups.unitary import Unitary
 def nearest_group_element(group: AbstractMatrixGroup, cross: Tensor) -> Tensor | None:
     """The g maximising Re tr(g^* C), the nearest of the group to C up to scale, or None where no closed form is known.
 
-    With C = U S W^*: U W^* for O(n) and U(n), U diag(1, ..., 1, det(U W^*)) W^* for SO(n); for SU(2) the projection of C
-    on the quaternions a + b j, normalised. Where the maximiser is not unique, one of them.
+    With C = U S W^*: U W^* for O(n) and U(n), U diag(1, ..., 1, det(U W^*)) W^* for SO(n); for SU(2) the projection
+    of C on the quaternions a + b j, normalised. Where the maximiser is not unique, one of them.
 
     Args:
         group: O(n), SO(n), U(n) or SU(2); any other gives None.
