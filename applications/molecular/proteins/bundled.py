@@ -20,7 +20,6 @@ CHAINS_FILE: Final = "chains.npz"
 ENSEMBLE_FILE: Final = "ubiquitin.npz"
 
 _PER_ANGSTROM: Final = 1000
-_FOLDER: Final = "data"
 
 
 @final
@@ -48,7 +47,7 @@ def bundled_ensemble() -> BackboneChain:
 
 def _bundle(name: str) -> list[BackboneChain]:
     try:
-        with as_file(files(__package__) / _FOLDER / name) as path:
+        with as_file(files("applications.molecular.proteins") / "data" / name) as path:
             return unpack(path)
     except (OSError, ValueError, KeyError) as error:
         raise BundleError(f"{name} of the package cannot be read: {error}. Install it again.") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -38,16 +38,31 @@ class Residue:
 
 
 @final
+@dataclass(frozen=True)
+class Placed:
+    """A residue of one model.
+
+    Attributes:
+        residue: which one.
+        entries: its N, CA, C and O as places in the table of the model, -1 where missing.
+    """
+
+    residue: Residue
+    entries: tuple[int, ...]
+
+
+@final
 class ChainModels:
     """The residues with a CA atom of one chain, model by model.
 
     Args:
-        models: for every model its residues by key, each with its backbone atoms [4, 3], NaN where missing.
+        tables: the atoms of every model.
+        models: for every model the residues of the chain by key.
     """
 
-    def __init__(self, models: Sequence[dict[tuple[int, str], tuple[Residue, NDArray[np.float64]]]]) -> None:
+    def __init__(self, tables: Sequence[BackboneAtoms], models: Sequence[dict[tuple[int, str], Placed]]) -> None:
+        self._tables = tables
         self._models = models
-        self._common = [residue for key, (residue, _) in models[0].items() if all(key in other for other in models[1:])]
 
     @property
     def n_models(self) -> int:
@@ -59,21 +74,23 @@ class ChainModels:
         """Number of residues that at least one model has."""
         return len({key for model in self._models for key in model})
 
-    @property
-    def n_common(self) -> int:
-        """Number of residues that all models have."""
-        return len(self._common)
-
     def common(self) -> list[Residue]:
         """Residues that all models have, in the order of the first."""
-        return list(self._common)
+        first, *others = self._models
+        return [placed.residue for key, placed in first.items() if all(key in other for other in others)]
 
-    def positions(self, residues: Iterable[Residue]) -> NDArray[np.float64]:
+    def positions(self, residues: Sequence[Residue]) -> NDArray[np.float64]:
         """Backbone atoms of residues in the unit of the file, NaN where missing, [K, L, 4, 3]."""
-        keys = [residue.key for residue in residues]
-        return np.array([[model[key][1] for key in keys] for model in self._models]).reshape(
-            len(self._models), len(keys), len(BACKBONE), 3
-        )
+        found = []
+        for table, model in zip(self._tables, self._models, strict=True):
+            entries = np.array([model[residue.key].entries for residue in residues])
+            found.append(np.where((entries >= 0)[..., None], table.position[entries], np.nan))
+        return np.array(found)
+
+    def rows(self, residues: Sequence[Residue]) -> NDArray[np.int64]:
+        """Places of backbone atoms among all atoms of the first model, -1 where missing, [L, 4]."""
+        entries = np.array([self._models[0][residue.key].entries for residue in residues])
+        return np.where(entries >= 0, np.array(self._tables[0].row)[entries], -1)
 
 
 def chains_of(models: Sequence[BackboneAtoms]) -> dict[str, ChainModels]:
@@ -83,25 +100,27 @@ def chains_of(models: Sequence[BackboneAtoms]) -> dict[str, ChainModels]:
     """
     found = [_residues(model) for model in models]
     identifiers = dict.fromkeys(identifier for model in found for identifier in model)
-    return {identifier: ChainModels([model.get(identifier, {}) for model in found]) for identifier in identifiers}
+    return {
+        identifier: ChainModels(models, [model.get(identifier, {}) for model in found]) for identifier in identifiers
+    }
 
 
-def _residues(atoms: BackboneAtoms) -> dict[str, dict[tuple[int, str], tuple[Residue, NDArray[np.float64]]]]:
-    rows: dict[tuple[str, int, str], list[int]] = {}
-    for row, key in enumerate(zip(atoms.chain, atoms.number, atoms.insertion, strict=True)):
-        rows.setdefault(key, []).append(row)
-    chains: dict[str, dict[tuple[int, str], tuple[Residue, NDArray[np.float64]]]] = {}
-    for (chain, number, insertion), group in rows.items():
-        traced = [row for row in group if atoms.atom[row] == _CA]
+def _residues(atoms: BackboneAtoms) -> dict[str, dict[tuple[int, str], Placed]]:
+    groups: dict[tuple[str, int, str], list[int]] = {}
+    for entry, key in enumerate(zip(atoms.chain, atoms.number, atoms.insertion, strict=True)):
+        groups.setdefault(key, []).append(entry)
+    chains: dict[str, dict[tuple[int, str], Placed]] = {}
+    for (chain, number, insertion), group in groups.items():
+        traced = [entry for entry in group if atoms.atom[entry] == _CA]
         if not traced:
             continue
-        # the first of the highest; a calpha decides for its residue, so that no atom comes from another location
-        chosen = max(traced, key=lambda row: (atoms.occupancy[row], -row))
-        backbone = np.full((len(BACKBONE), 3), np.nan)
-        for row in reversed(group):
-            if atoms.location[row] in ("", atoms.location[chosen]) and atoms.residue[row] == atoms.residue[chosen]:
-                backbone[atoms.atom[row]] = atoms.position[row]
-        backbone[_CA] = atoms.position[chosen]
+        # the CA atom decides for its residue, so that no two atoms come from different locations
+        chosen = max(traced, key=lambda entry: (atoms.occupancy[entry], -entry))
+        backbone = [-1] * len(BACKBONE)
+        for entry in reversed(group):
+            if atoms.location[entry] in ("", atoms.location[chosen]) and atoms.residue[entry] == atoms.residue[chosen]:
+                backbone[atoms.atom[entry]] = entry
+        backbone[_CA] = chosen
         residue = Residue(number, insertion, atoms.residue[chosen], atoms.hetero[chosen])
-        chains.setdefault(chain, {})[number, insertion] = (residue, backbone)
+        chains.setdefault(chain, {})[number, insertion] = Placed(residue, tuple(backbone))
     return chains

@@ -32,6 +32,9 @@ from applications.molecular.proteins.store_files import (
 FORMAT: Final = "protein backbones"
 FORMAT_VERSION: Final = 1
 
+STORE_FILES: Final = (POSITIONS, NUMBERS, INDEX, "splits.json", "meta.json")
+"""Names of the files of a data set."""
+
 
 @final
 class BackboneStore(Sequence[BackboneChain]):

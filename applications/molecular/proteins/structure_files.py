@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -152,51 +152,57 @@ def read_full_backbone(path: Path, options: ReadOptions | None = None) -> list[F
 
 def _read(path: Path, options: ReadOptions) -> tuple[list[FullBackbone], list[Skipped], list[str]]:
     chains = chains_of(parse_models(path))
-    entry = entry_name(path)
     found: list[FullBackbone] = []
     skipped: list[Skipped] = []
     remarks: list[str] = []
-    for identifier, models in chains.items():
-        name = f"{entry}_{identifier}" if len(chains) > 1 and identifier else entry
-        outcome = assemble(models, name=name, options=options, origin=str(path), remarks=remarks)
+    for name, models in named(chains, entry_name(path)).items():
+        residues = models.common()
+        if not residues:
+            skipped.append(Skipped(name, ChainSkip.MODELS_DIFFER))
+            continue
+        outcome = assemble(residues, models.positions(residues), name=name, options=options, origin=str(path))
         if isinstance(outcome, ChainSkip):
             skipped.append(Skipped(name, outcome))
-        else:
-            found.append(outcome)
+            continue
+        found.append(outcome)
+        if models.n_seen > len(residues):
+            remarks.append(
+                f"{name}: {len(residues)} residues that all {models.n_models} models have, of {models.n_seen}"
+            )
     if not chains:
-        skipped.append(Skipped(entry, ChainSkip.NO_CA))
+        skipped.append(Skipped(entry_name(path), ChainSkip.NO_CA))
     return found, skipped, remarks
 
 
+def named(chains: Mapping[str, ChainModels], entry: str) -> dict[str, ChainModels]:
+    """Chains by the name of the file, with their identifier behind it if there are several."""
+    return {
+        f"{entry}_{identifier}" if len(chains) > 1 and identifier else entry: models
+        for identifier, models in chains.items()
+    }
+
+
 def assemble(
-    models: ChainModels, *, name: str, options: ReadOptions, origin: str, remarks: list[str]
+    residues: Sequence[Residue], atoms: NDArray[np.floating], *, name: str, options: ReadOptions, origin: str
 ) -> FullBackbone | ChainSkip:
     """The entry of one chain, or why there is none.
 
     Args:
-        models: residues of its models.
+        residues: at least one.
+        atoms: their N, CA, C and O, NaN where missing, in the unit of the options, [K, L, 4, 3].
         name: of the entry.
         options: unit and limits.
         origin: what an error names.
-        remarks: what is left out is added here.
 
     Raises:
         UnitError: neighbouring CA atoms are about 3.8 of the other unit apart.
     """
-    residues = models.common()
-    if not models.n_seen:
-        return ChainSkip.NO_CA
-    if not residues:
-        return ChainSkip.MODELS_DIFFER
     if all(residue.hetero for residue in residues):
         return ChainSkip.HETERO_ONLY
-    if len(residues) > options.max_residues:
-        return ChainSkip.TOO_LONG
-    atoms = models.positions(residues)
     if not np.isfinite(atoms[:, :, 1]).all():
         return ChainSkip.NOT_FINITE
-    polymer = np.array([not residue.hetero for residue in residues])
-    refusal = check_unit(atoms[:, polymer, 1], [r for r in residues if not r.hetero], options.unit, origin)
+    polymer = [place for place, residue in enumerate(residues) if not residue.hetero]
+    refusal = _check_unit(atoms[:, polymer, 1], [residues[i] for i in polymer], options.unit, origin)
     if refusal:
         return refusal
     atoms = atoms * options.unit.value
@@ -204,21 +210,21 @@ def assemble(
     residues, atoms = [residues[i] for i in kept], atoms[:, kept]
     if len(residues) < options.min_residues:
         return ChainSkip.ONE_RESIDUE if len(residues) == 1 else ChainSkip.TOO_SHORT
-    if models.n_seen > models.n_common:
-        remarks.append(f"{name}: {models.n_common} residues that all {models.n_models} models have, of {models.n_seen}")
+    if len(residues) > options.max_residues:
+        return ChainSkip.TOO_LONG
+    numbers = increasing_numbers([residue.number for residue in residues], atoms[:, :, 1], peptide_bonds(atoms))
+    atoms = atoms.astype(np.float32)
     chain = BackboneChain(
         name=name,
-        positions=atoms[:, :, 1].astype(np.float32),
-        residue_index=increasing_numbers(
-            [residue.number for residue in residues], atoms[:, :, 1], peptide_bonds(atoms)
-        ),
+        positions=np.ascontiguousarray(atoms[:, :, 1]),
+        residue_index=numbers,
         sequence="".join(letter(residue.name) for residue in residues),
     )
-    return FullBackbone(chain, atoms.astype(np.float32))
+    return FullBackbone(chain, atoms)
 
 
-def check_unit(
-    positions: NDArray[np.float64], residues: Sequence[Residue], unit: LengthUnit, origin: str
+def _check_unit(
+    positions: NDArray[np.floating], residues: Sequence[Residue], unit: LengthUnit, origin: str
 ) -> ChainSkip | None:
     """Compare the distance of residues that follow each other with 3.8 Å.
 
@@ -239,7 +245,7 @@ def check_unit(
     return None if low <= distance * unit.value <= high else ChainSkip.NO_TRACE
 
 
-def _bonded_or_polymer(residues: Sequence[Residue], positions: NDArray[np.float64]) -> list[int]:
+def _bonded_or_polymer(residues: Sequence[Residue], positions: NDArray[np.floating]) -> list[int]:
     """Places of polymer residues and of HETATM residues next to another one: a ligand may have a CA atom too."""
     if len(residues) < 2:
         return list(range(len(residues)))

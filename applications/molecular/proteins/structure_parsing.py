@@ -6,18 +6,15 @@ import gzip
 import io
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, final
+from typing import Any, Final, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from applications.molecular.posebusters import MissingExtraError
-
-if TYPE_CHECKING:
-    from biotite.structure import AtomArray
 
 MAX_BYTES: Final = 1 << 30
 """Largest file read, unpacked."""
@@ -50,6 +47,8 @@ class BackboneAtoms:
         location: identifiers of alternate locations, empty where there is none.
         occupancy: zero where the file has none.
         position: [n, 3], in the unit of the file.
+        row: places among all atoms of the model.
+        n_atoms: number of all atoms of the model.
     """
 
     chain: list[str]
@@ -61,6 +60,8 @@ class BackboneAtoms:
     location: list[str]
     occupancy: list[float]
     position: NDArray[np.float64]
+    row: list[int]
+    n_atoms: int
 
 
 def require_biotite() -> None:
@@ -114,8 +115,8 @@ def parse_models(path: Path) -> list[BackboneAtoms]:
         except Exception as error:
             # parsers of untrusted bytes raise whatever they stumble over: msgpack's own errors, KeyError, TypeError
             raise StructureFileError(
-                f"{path} cannot be read: {str(error)[:200] or type(error).__name__}. The file is truncated, or not what "
-                f"its ending {ending} says."
+                f"{path} cannot be read: {str(error)[:200] or type(error).__name__}. The file is truncated, or not "
+                f"what its ending {ending} says."
             ) from error
     if not models:
         raise StructureFileError(f"{path} has no atoms, expected ATOM records or an atom_site table")
@@ -140,33 +141,43 @@ def unpacked(path: Path) -> bytes:
     return content
 
 
-def backbone_atoms(atoms: AtomArray, numbers: list[int] | None = None) -> BackboneAtoms:
-    """Backbone atoms of a biotite array; a calcium ion, which is also called CA, is none.
+def place_of(name: str, element: str, residue: str) -> int:
+    """Place of an atom in `BACKBONE`, -1 elsewhere; a calcium ion, which is also called CA, is no backbone atom."""
+    if name not in BACKBONE or residue == "CA":
+        return -1
+    place = BACKBONE.index(name)
+    return place if element in ("", _ELEMENTS[place]) else -1
 
-    Args:
-        atoms: one model.
-        numbers: numbers of residues, one an atom, instead of those of the array.
+
+def _backbone_atoms(atoms: Any, sequence_numbers: Sequence[str] | None = None) -> BackboneAtoms:
+    """Backbone atoms of a biotite array, with numbers of the sequence if there are some for its polymers.
+
+    The array is Any here and below: biotite declares its annotations as optional.
     """
-    places = np.full(len(atoms), -1)
-    for place, (name, element) in enumerate(zip(BACKBONE, _ELEMENTS, strict=True)):
-        places[(atoms.atom_name == name) & np.isin(atoms.element, (element, ""))] = place
-    places[atoms.res_name == "CA"] = -1
-    kept = np.flatnonzero(places >= 0)
+    places = list(map(place_of, atoms.atom_name.tolist(), atoms.element.tolist(), atoms.res_name.tolist()))
+    kept = np.flatnonzero(np.array(places, dtype=np.int64) >= 0)
+    numbers = dict(enumerate(atoms.res_id.tolist()))
+    if sequence_numbers is not None:
+        found = {row: int(text) for row, text in enumerate(sequence_numbers) if text.lstrip("-").isdigit()}
+        # every polymer is numbered by its sequence; where a program left that out, the authors' numbers remain
+        if found.keys() >= set(kept[~atoms.hetero[kept]].tolist()):
+            numbers = found
+            kept = kept[np.isin(kept, list(found))]
     annotations = atoms.get_annotation_categories()
     location = atoms.altloc_id[kept] if "altloc_id" in annotations else np.full(len(kept), "")
     occupancy = atoms.occupancy[kept] if "occupancy" in annotations else np.zeros(len(kept))
-    number = np.asarray(atoms.res_id if numbers is None else numbers)[kept]
-    position = np.asarray(atoms.coord, dtype=np.float64)[kept]
     return BackboneAtoms(
         chain=atoms.chain_id[kept].tolist(),
-        number=number.tolist(),
+        number=[numbers[row] for row in kept.tolist()],
         insertion=[code.strip(" .?") for code in atoms.ins_code[kept].tolist()],
         residue=atoms.res_name[kept].tolist(),
         hetero=atoms.hetero[kept].tolist(),
-        atom=places[kept].tolist(),
+        atom=[places[row] for row in kept.tolist()],
         location=[code.strip(" .?") for code in location.tolist()],
         occupancy=occupancy.tolist(),
-        position=position,
+        position=np.asarray(atoms.coord, dtype=np.float64)[kept],
+        row=kept.tolist(),
+        n_atoms=len(atoms),
     )
 
 
@@ -190,7 +201,7 @@ def _of_pdb(content: bytes) -> list[BackboneAtoms]:
         raise ValueError("got an ATOM record that ends within the coordinates")
     file = PDBFile.read(io.StringIO(text))
     return [
-        backbone_atoms(_with_occupancy(file.get_structure, model=model + 1)) for model in range(file.get_model_count())
+        _backbone_atoms(_with_occupancy(file.get_structure, model=model + 1)) for model in range(file.get_model_count())
     ]
 
 
@@ -213,24 +224,17 @@ def _of_pdbx(file: Any) -> list[BackboneAtoms]:
 
     fields = ["label_seq_id"] if "label_seq_id" in file.block["atom_site"] else []
 
-    def model(**options: Any) -> AtomArray:
-        return get_structure(file, **{**options, "extra_fields": [*options["extra_fields"], *fields]})
+    def read(*, extra_fields: list[str], **options: Any) -> Any:
+        return get_structure(file, extra_fields=[*extra_fields, *fields], **options)
 
     models = []
     for number in range(get_model_count(file)):
-        atoms = _with_occupancy(model, model=number + 1)
-        numbers = None
-        if fields:
-            given = np.array([text.lstrip("-").isdigit() for text in atoms.label_seq_id.tolist()], dtype=bool)
-            # the sequence numbers every polymer; where a program left them out, the authors' numbers remain
-            if given.any() and given[(atoms.atom_name == "CA") & ~atoms.hetero].all():
-                atoms = atoms[given]
-                numbers = [int(text) for text in atoms.label_seq_id.tolist()]
-        models.append(backbone_atoms(atoms, numbers))
+        atoms = _with_occupancy(read, model=number + 1)
+        models.append(_backbone_atoms(atoms, atoms.label_seq_id.tolist() if fields else None))
     return models
 
 
-def _with_occupancy(read: Callable[..., Any], *, model: int) -> AtomArray:
+def _with_occupancy(read: Callable[..., Any], *, model: int) -> Any:
     """All alternate locations of a model, with occupancies if the file has them."""
     try:
         return read(model=model, altloc="all", extra_fields=["occupancy"])
