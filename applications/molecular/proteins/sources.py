@@ -167,8 +167,8 @@ def open_backbone_source(texts: Sequence[str], *, topology: Path | None = None, 
     if len(texts) == 1 and kind == "trajectory" and path:
         if topology is None:
             raise SourceError(f"got {texts[0]} without residues. Add --topology FILE (PDB, mmCIF or PSF).")
-        paths = [_existing(path), _existing(str(topology))]
-        return BackboneSource([TrajectoryItem(*paths, stride)], is_ensemble=True)
+        item = TrajectoryItem(_existing(path), _existing(str(topology)), stride)
+        return BackboneSource([item], is_ensemble=True)
     if topology is not None:
         raise SourceError("got --topology without a trajectory. Use --source trajectory:FILE.")
     found = [file for text in texts for file in _structure_files(_existing(text))]

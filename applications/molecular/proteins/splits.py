@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, final
 
@@ -96,7 +97,7 @@ class RandomBackboneSplit(AbstractBackboneSplit):
             Split.VALIDATION: groups[held_out : 2 * held_out],
             Split.TEST: groups[:held_out],
         }
-        return Division(entries, {split.value: sorted(sum(part, [])) for split, part in parts.items()})
+        return Division(entries, {split.value: sorted(chain.from_iterable(part)) for split, part in parts.items()})
 
     @override
     def describe(self) -> Mapping[str, Any]:
