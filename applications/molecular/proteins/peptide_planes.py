@@ -63,7 +63,7 @@ class PeptidePlanes:
             [..., 3, 3], NaN where the first three atoms are on a line.
         """
         shape = Quadrilaterals(np.asarray(quadrilaterals, dtype=np.float64))
-        direction = _unit(features(shape) @ self.coefficients)
+        direction = unit(features(shape) @ self.coefficients)
         outward = np.einsum("...a,...ai->...i", direction, shape.frame[..., 1:, :])
         axes = np.stack([shape.frame[..., 0, :], outward, np.cross(shape.frame[..., 0, :], outward)], axis=-2)
         is_cis = (shape.bond < CIS_DISTANCE)[..., None, None]
@@ -85,21 +85,21 @@ class Quadrilaterals:
     @cached_property
     def bond(self) -> NDArray[np.float64]:
         """Distance of the second and the third atom, [...]."""
-        return np.linalg.norm(self.corners[..., 2, :] - self.corners[..., 1, :], axis=-1)
+        return np.asarray(np.linalg.norm(self.corners[..., 2, :] - self.corners[..., 1, :], axis=-1), np.float64)
 
     @cached_property
     def diagonals(self) -> NDArray[np.float64]:
         """Distances of the first and third, and of the second and fourth atom, [..., 2]."""
-        return np.linalg.norm(self.corners[..., 2:, :] - self.corners[..., :2, :], axis=-1)
+        return np.asarray(np.linalg.norm(self.corners[..., 2:, :] - self.corners[..., :2, :], axis=-1), np.float64)
 
     @cached_property
     def frame(self) -> NDArray[np.float64]:
         """Axes as rows: from the second to the third atom, towards the first, and their cross product, [..., 3, 3]."""
         first, second, third = (self.corners[..., i, :] for i in range(3))
-        along = _unit(third - second)
+        along = unit(third - second)
         back = first - second
-        across = _unit(back - (back * along).sum(axis=-1, keepdims=True) * along)
-        return np.stack([along, across, np.cross(along, across)], axis=-2)
+        across = unit(back - (back * along).sum(axis=-1, keepdims=True) * along)
+        return np.asarray(np.stack([along, across, np.cross(along, across)], axis=-2), np.float64)
 
     @cached_property
     def dihedral(self) -> NDArray[np.complex128]:
@@ -128,7 +128,7 @@ def fit(backbones: list[NDArray[np.float64]], *, ridge: float = 10.0) -> Peptide
     """
     shape, targets = observed(backbones)
     inward = np.einsum("nai,nci->nca", shape.frame, targets)
-    outward = _unit(inward[:, 1, 1:])
+    outward = unit(inward[:, 1, 1:])
     in_plane = np.stack(
         [
             inward[..., 0],
@@ -140,8 +140,8 @@ def fit(backbones: list[NDArray[np.float64]], *, ridge: float = 10.0) -> Peptide
     is_cis = shape.bond < CIS_DISTANCE
     known = features(shape)[~is_cis]
     gram = known.T @ known + ridge * np.eye(known.shape[1])
-    coefficients = np.linalg.solve(gram, known.T @ outward[~is_cis])
-    mean = _unit(outward[is_cis].mean(axis=0))
+    coefficients = np.asarray(np.linalg.solve(gram, known.T @ outward[~is_cis]), np.float64)
+    mean = unit(outward[is_cis].mean(axis=0))
     turn = np.array([[1.0, 0.0, 0.0], [0.0, mean[0], mean[1]], [0.0, -mean[1], mean[0]]])
     return PeptidePlanes(coefficients, in_plane[~is_cis].mean(axis=0), in_plane[is_cis].mean(axis=0) @ turn)
 
@@ -168,7 +168,7 @@ def to_json(planes: PeptidePlanes, **about: Any) -> str:
     return json.dumps({**about, **arrays}) + "\n"
 
 
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+def unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Vectors of length one, NaN where there is no direction."""
     sizes = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return vectors / np.where(sizes > 1e-9, sizes, np.nan)

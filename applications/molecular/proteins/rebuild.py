@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from applications.molecular.proteins.peptide_planes import CIS_DISTANCE, PeptidePlanes
+from applications.molecular.proteins.peptide_planes import CIS_DISTANCE, PeptidePlanes, unit
 
 _BOND: Final = 3.8
 _HELIX: Final = np.exp(1j * np.deg2rad(50.0))
@@ -23,10 +23,11 @@ def rebuild_backbone(
 ) -> NDArray[np.float64]:
     """N, CA, C and O atoms of a CA trace.
 
-    Each peptide plane is placed by the four CA atoms around it (`peptide_planes`); CA atoms stay where they are. On
-    chains of crystal structures that the fit has not seen, the error (RMSD) is 0.15 Å for N, 0.19 Å for C and 0.60 Å
-    for O. CA atoms nearer than 3.4 Å make a cis peptide. Beyond the ends of a piece without breaks the trace goes on as
-    it ended, with the same angle and dihedral.
+    Each peptide plane is placed by the four CA atoms around it (`peptide_planes`); CA atoms stay where they are. On 25
+    chains of crystal structures that the fit has not seen, the error (RMSD) is 0.16 Å for N, 0.20 Å for C and 0.62 Å
+    for O. Beyond the ends of a piece without breaks the trace goes on as it ended, with the same angle and dihedral:
+    a guess, with 2.0 Å for the first N and the last C and O. CA atoms nearer than 3.4 Å make a cis peptide, whose O is
+    off by 2.2 Å (7 cases).
 
     Bonds CA-C, C=O and N-CA have fitted lengths; C-N takes up deviations of the CA-CA distance. Equivariant under
     rotations and translations, and the mirror image of a trace does not give the mirror image of the atoms.
@@ -78,11 +79,11 @@ def _before(ca: NDArray[np.float64]) -> NDArray[np.float64]:
     Dihedrals do not change when a chain is read backwards, so the same rule finds the atom behind the last one.
     """
     first, second, third = (ca[..., i, :] for i in range(3))
-    along = _unit(second - first)
+    along = unit(second - first)
     back, ahead = first - second, third - second
     angle = _angle(back, ahead)
-    dihedral = _dihedral(ca) if ca.shape[-2] > _MIN_RESIDUES else np.full(ca.shape[:-2], _HELIX)
-    across = _unit(ahead - (ahead * along).sum(axis=-1, keepdims=True) * along)
+    dihedral = _dihedral(ca) if ca.shape[-2] > _MIN_RESIDUES else np.full(ca.shape[:-2], _HELIX, np.complex128)
+    across = unit(ahead - (ahead * along).sum(axis=-1, keepdims=True) * along)
     side = np.cross(along, across)
     # seen along the axis, the new atom is turned from the third one by the dihedral
     turned = dihedral.real[..., None] * across - dihedral.imag[..., None] * side
@@ -99,9 +100,4 @@ def _dihedral(ca: NDArray[np.float64]) -> NDArray[np.complex128]:
     m, n = np.cross(b0, b1), np.cross(b1, b2)
     value = (m * n).sum(axis=-1) + 1j * (b0 * n).sum(axis=-1) * np.linalg.norm(b1, axis=-1)
     size = np.abs(value)
-    return np.where(size > 1e-9, value / np.where(size > 1e-9, size, 1.0), 1.0)
-
-
-def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    sizes = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return vectors / np.where(sizes > 1e-9, sizes, np.nan)
+    return np.asarray(np.where(size > 1e-9, value / np.where(size > 1e-9, size, 1.0), 1.0), np.complex128)

@@ -210,6 +210,9 @@ def _of_cif(content: bytes) -> list[BackboneAtoms]:
 
     if b"\0" in content:
         raise ValueError("got binary data")
+    if content and not content.endswith((b"\n", b"\r")):
+        # half a row may be a row too; programs end the last one
+        raise ValueError("got a last line without its end")
     return _of_pdbx(CIFFile.read(io.StringIO(content.decode())))
 
 
