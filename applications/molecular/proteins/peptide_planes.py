@@ -105,9 +105,9 @@ class Quadrilaterals:
     def dihedral(self) -> NDArray[np.complex128]:
         """Cosine and sine of the dihedral as real and imaginary part, [...]; one where there is none."""
         ahead = np.einsum("...ai,...i->...a", self.frame[..., 1:, :], self.corners[..., 3, :] - self.corners[..., 2, :])
-        size = np.hypot(ahead[..., 0], ahead[..., 1])
-        flat = size < 1e-9
-        return np.where(flat, 1.0, (ahead[..., 0] + 1j * ahead[..., 1]) / np.where(flat, 1.0, size))
+        value = ahead[..., 0] + 1j * ahead[..., 1]
+        known = np.abs(value) > 1e-9
+        return np.where(known, value, 1.0) / np.where(known, np.abs(value), 1.0)
 
 
 def features(shape: Quadrilaterals) -> NDArray[np.float64]:

@@ -251,7 +251,8 @@ def _claim(parts: Path, fingerprint: str) -> None:
     mark = parts / "fingerprint"
     try:
         parts.mkdir(parents=True, exist_ok=True)
-        if not mark.exists():
+        # a run that finished no shard, for instance for a unit that was wrong, left nothing to lose
+        if not mark.exists() or not any(parts.glob("*/meta.json")):
             mark.write_text(fingerprint)
         same = mark.read_text() == fingerprint
     except (OSError, UnicodeDecodeError) as error:
