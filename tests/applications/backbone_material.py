@@ -19,7 +19,8 @@ MATERIAL = Path(__file__).parent / "material" / "full_backbones.npz"
 def helix(n: int) -> NDArray[np.float64]:
     """CA atoms of an ideal helix, [n, 3], 3.8 Å apart."""
     turn = np.deg2rad(100.0) * np.arange(n)
-    return np.stack([2.3 * np.cos(turn), 2.3 * np.sin(turn), 1.5 * np.arange(n)], axis=-1)
+    found = np.stack([2.3 * np.cos(turn), 2.3 * np.sin(turn), 1.5 * np.arange(n)], axis=-1)
+    return found.astype(np.float64)
 
 
 def atom(

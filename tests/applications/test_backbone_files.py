@@ -8,6 +8,7 @@ from dataclasses import replace
 from importlib import util
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pytest
@@ -296,7 +297,7 @@ def sound() -> dict[str, bytes]:
         write_pdb(folder / "x.pdb", [written])
         write_cif(folder / "x.cif", [written])
         binary = BinaryCIFFile()
-        stack = AtomArrayStack(1, 6)
+        stack: Any = AtomArrayStack(1, 6)
         stack.coord = atoms[None, :6, 1]
         stack.atom_name[:], stack.element[:], stack.res_name[:] = "CA", "C", "ALA"
         stack.res_id = np.arange(1, 7)

@@ -101,7 +101,7 @@ def test_pieces_without_orientation_have_their_ca_atoms_alone(n: int) -> None:
 
 
 def test_atoms_on_a_line_have_no_plane_and_no_warning() -> None:
-    built = rebuild_backbone(np.arange(5)[:, None] * np.array([3.8, 0.0, 0.0]))
+    built = rebuild_backbone(np.arange(5.0)[:, None] * np.array([3.8, 0.0, 0.0]))
     assert np.isnan(built[:, [0, 2, 3]]).all()
 
 

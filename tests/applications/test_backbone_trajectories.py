@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +43,7 @@ def frames() -> NDArray[np.float32]:
     return np.concatenate([np.zeros((7, 1, 3), np.float32), centred], axis=1)
 
 
-def write(path: Path, coordinates: NDArray[np.float32], *, boxed: bool = True) -> Path:
+def write(path: Path, coordinates: NDArray[Any], *, boxed: bool = True) -> Path:
     file = DCDFile() if path.suffix == ".dcd" else XTCFile()
     file.set_coord(coordinates)
     if boxed:
@@ -54,8 +56,7 @@ def write(path: Path, coordinates: NDArray[np.float32], *, boxed: bool = True) -
 
 @pytest.mark.parametrize("ending", [".dcd", ".xtc"])
 @pytest.mark.parametrize("make", [topology, psf])
-def test_frames_become_models(tmp_path: Path, ending: str, make: object) -> None:
-    assert callable(make)
+def test_frames_become_models(tmp_path: Path, ending: str, make: Callable[[Path], Path]) -> None:
     reading = read_trajectory(write(tmp_path / f"run{ending}", frames()), make(tmp_path))
     (chain,) = reading.chains
     assert (chain.name, chain.sequence[0]) == ("run", "H" if make is psf else "A")
@@ -90,7 +91,7 @@ def test_another_topology_and_another_unit_are_named(tmp_path: Path) -> None:
     path = write(tmp_path / "run.dcd", frames()[:, 1:])
     with pytest.raises(TopologyError, match=r"30 atoms a frame, .*top.pdb has 31"):
         read_trajectory(path, topology(tmp_path))
-    small = write(tmp_path / "nm.dcd", frames() / 10, boxed=False)
+    small = write(tmp_path / "nm.dcd", (frames() / 10).astype(np.float32), boxed=False)
     with pytest.raises(UnitError, match="--unit nm"):
         read_trajectory(small, topology(tmp_path), ReadOptions())
 

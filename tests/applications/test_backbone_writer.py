@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +28,14 @@ def ubiquitin(k: int = 3) -> WrittenChain:
     )
 
 
+def read_pdb(path: Path) -> Any:
+    return PDBFile.read(str(path)).get_structure()
+
+
+def read_cif(path: Path) -> Any:
+    return get_structure(CIFFile.read(str(path)))
+
+
 def many(n: int, *, k: int = 1) -> WrittenChain:
     return WrittenChain(atoms=np.zeros((k, n, 3)), residue_index=np.arange(1, n + 1), sequence="A" * n)
 
@@ -36,9 +45,9 @@ def test_biotite_and_rdkit_read_the_same_atoms(tmp_path: Path) -> None:
     write_pdb(tmp_path / "x.pdb", [chain, replace(chain, identifier="B")])
     write_cif(tmp_path / "x.cif", [chain, replace(chain, identifier="B")])
     expected = np.concatenate([chain.atoms, chain.atoms], axis=1).reshape(3, -1, 3)
-    stack = PDBFile.read(str(tmp_path / "x.pdb")).get_structure()
+    stack = read_pdb(tmp_path / "x.pdb")
     np.testing.assert_allclose(stack.coord, expected, atol=6e-4)
-    other = get_structure(CIFFile.read(str(tmp_path / "x.cif")), use_author_fields=True)
+    other = read_cif(tmp_path / "x.cif")
     np.testing.assert_allclose(other.coord, expected, atol=1e-4)
     for name in ("chain_id", "res_id", "res_name", "atom_name", "element"):
         np.testing.assert_array_equal(stack.get_annotation(name), other.get_annotation(name))
@@ -60,8 +69,8 @@ def test_any_atom_within_the_columns_comes_back(
 ) -> None:
     path = tmp_path_factory.mktemp("one") / "x.pdb"
     write_pdb(path, [WrittenChain(atoms=np.array([[position]]), residue_index=np.array([number]), sequence=letter)])
-    atom = PDBFile.read(str(path)).get_structure(model=1)
-    np.testing.assert_allclose(atom.coord[0], position, atol=6e-4 + 1e-7 * max(map(abs, position)))
+    atom = read_pdb(path)
+    np.testing.assert_allclose(atom.coord[0, 0], position, atol=6e-4 + 1e-7 * max(map(abs, position)))
     assert atom.res_id[0] == number
     assert all(len(line) <= 80 for line in path.read_text().splitlines())
 
@@ -81,8 +90,8 @@ def test_atoms_that_are_not_known_are_left_out_of_every_model(tmp_path: Path) ->
     chain.atoms[:, 0, 0] = np.nan
     write_pdb(tmp_path / "x.pdb", [chain])
     write_cif(tmp_path / "x.cif", [chain])
-    assert PDBFile.read(str(tmp_path / "x.pdb")).get_structure().coord.shape == (2, 4 * 76 - 2, 3)
-    assert get_structure(CIFFile.read(str(tmp_path / "x.cif"))).coord.shape == (2, 4 * 76 - 2, 3)
+    assert read_pdb(tmp_path / "x.pdb").coord.shape == (2, 4 * 76 - 2, 3)
+    assert read_cif(tmp_path / "x.cif").coord.shape == (2, 4 * 76 - 2, 3)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +117,7 @@ def test_what_the_columns_cannot_hold_is_refused(tmp_path: Path, chains: list[Wr
 
 def test_large_structures_go_into_mmcif(tmp_path: Path) -> None:
     write_cif(tmp_path / "x.cif", [replace(many(10_001), identifier="long")])
-    found = get_structure(CIFFile.read(str(tmp_path / "x.cif")), model=1)
+    found = read_cif(tmp_path / "x.cif")
     assert found.res_id[-1] == 10_001
     assert found.chain_id[-1] == "long"
 

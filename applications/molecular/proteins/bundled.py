@@ -33,7 +33,7 @@ def bundled_chains() -> list[BackboneChain]:
     Raises:
         BundleError: the file of the package is missing or damaged.
     """
-    return _bundle(CHAINS_FILE)
+    return read_bundle(CHAINS_FILE)
 
 
 def bundled_ensemble() -> BackboneChain:
@@ -42,10 +42,15 @@ def bundled_ensemble() -> BackboneChain:
     Raises:
         BundleError: the file of the package is missing or damaged.
     """
-    return _bundle(ENSEMBLE_FILE)[0]
+    return read_bundle(ENSEMBLE_FILE)[0]
 
 
-def _bundle(name: str) -> list[BackboneChain]:
+def read_bundle(name: str) -> list[BackboneChain]:
+    """Chains of a file of the package.
+
+    Raises:
+        BundleError: it is missing or damaged.
+    """
     try:
         with as_file(files("applications.molecular.proteins") / "data" / name) as path:
             return unpack(path)

@@ -107,7 +107,7 @@ class Quadrilaterals:
         ahead = np.einsum("...ai,...i->...a", self.frame[..., 1:, :], self.corners[..., 3, :] - self.corners[..., 2, :])
         value = ahead[..., 0] + 1j * ahead[..., 1]
         known = np.abs(value) > 1e-9
-        return np.where(known, value, 1.0) / np.where(known, np.abs(value), 1.0)
+        return np.asarray(np.where(known, value, 1.0) / np.where(known, np.abs(value), 1.0), np.complex128)
 
 
 def features(shape: Quadrilaterals) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from typing import Final, final
 
 from typing_extensions import override
 
-from applications.molecular.proteins.bundled import bundled_chains, bundled_ensemble
+from applications.molecular.proteins.bundled import CHAINS_FILE, ENSEMBLE_FILE, read_bundle
 from applications.molecular.proteins.chains import BackboneChain
 from applications.molecular.proteins.structure_files import (
     ChainSkip,
@@ -92,40 +92,24 @@ class TrajectoryItem(AbstractBackboneItem):
 
 @final
 @dataclass(frozen=True)
-class BundledChainsItem(AbstractBackboneItem):
-    """The 50 chains of the package."""
+class BundledItem(AbstractBackboneItem):
+    """A file of the package, and what it is called on the command line."""
+
+    label: str
+    file: str
 
     @property
     @override
     def name(self) -> str:
-        return "bundled"
+        return self.label
 
     @override
     def stamp(self) -> str:
-        return "1"
+        return self.file
 
     @override
     def read(self, options: ReadOptions) -> Reading:
-        return _within(bundled_chains(), options)
-
-
-@final
-@dataclass(frozen=True)
-class UbiquitinItem(AbstractBackboneItem):
-    """The ensemble of the package."""
-
-    @property
-    @override
-    def name(self) -> str:
-        return "ubiquitin"
-
-    @override
-    def stamp(self) -> str:
-        return "1"
-
-    @override
-    def read(self, options: ReadOptions) -> Reading:
-        return _within([bundled_ensemble()], options)
+        return _within(read_bundle(self.file), options)
 
 
 @final
@@ -143,8 +127,8 @@ class BackboneSource:
 
 
 _BUNDLED: Final[dict[str, Callable[[], BackboneSource]]] = {
-    "bundled": lambda: BackboneSource([BundledChainsItem()]),
-    "ubiquitin": lambda: BackboneSource([UbiquitinItem()], is_ensemble=True),
+    "bundled": lambda: BackboneSource([BundledItem("bundled", CHAINS_FILE)]),
+    "ubiquitin": lambda: BackboneSource([BundledItem("ubiquitin", ENSEMBLE_FILE)], is_ensemble=True),
 }
 
 
