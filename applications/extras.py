@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import importlib.util
 from typing import final
 
 
@@ -13,7 +13,7 @@ class MissingExtraError(ValueError):
 
 def has_module(module: str) -> bool:
     """True if a top-level module can be imported."""
-    return find_spec(module) is not None
+    return importlib.util.find_spec(module) is not None
 
 
 def require_extra(module: str, *, extra: str, purpose: str) -> None:
