@@ -59,11 +59,14 @@ class ReadOptions:
         unit: of the coordinates in the file.
         min_residues: fewest residues of a chain, at least 2.
         max_residues: most residues of a chain.
+        as_numbered: residues follow each other as their numbers say, however far apart they are. For generated
+            chains, whose bad bonds are errors and neither breaks nor a reason to leave a chain out.
     """
 
     unit: LengthUnit = LengthUnit.ANGSTROM
     min_residues: int = 2
     max_residues: int = 100_000
+    as_numbered: bool = False
 
     def __post_init__(self) -> None:
         if not 2 <= self.min_residues <= self.max_residues:
@@ -202,9 +205,10 @@ def assemble(
     if not np.isfinite(atoms[:, :, 1]).all():
         return ChainSkip.NOT_FINITE
     polymer = [place for place, residue in enumerate(residues) if not residue.hetero]
-    refusal = _check_unit(atoms[:, polymer, 1], [residues[i] for i in polymer], options.unit, origin)
-    if refusal:
-        return refusal
+    if not options.as_numbered:
+        refusal = _check_unit(atoms[:, polymer, 1], [residues[i] for i in polymer], options.unit, origin)
+        if refusal:
+            return refusal
     atoms = atoms * options.unit.value
     kept = _bonded_or_polymer(residues, atoms[:, :, 1])
     residues, atoms = [residues[i] for i in kept], atoms[:, kept]
@@ -212,7 +216,9 @@ def assemble(
         return ChainSkip.ONE_RESIDUE if len(residues) == 1 else ChainSkip.TOO_SHORT
     if len(residues) > options.max_residues:
         return ChainSkip.TOO_LONG
-    numbers = increasing_numbers([residue.number for residue in residues], atoms[:, :, 1], peptide_bonds(atoms))
+    # all atoms in one place are never too far apart
+    spacing = np.zeros_like(atoms[:, :, 1]) if options.as_numbered else atoms[:, :, 1]
+    numbers = increasing_numbers([residue.number for residue in residues], spacing, peptide_bonds(atoms))
     atoms = atoms.astype(np.float32)
     chain = BackboneChain(
         name=name,

@@ -14,7 +14,7 @@ from typing import Any, Final, final
 import numpy as np
 from numpy.typing import NDArray
 
-from applications.molecular.posebusters import MissingExtraError
+from applications.extras import MissingExtraError
 
 MAX_BYTES: Final = 1 << 30
 """Largest file read, unpacked."""
