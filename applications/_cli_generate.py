@@ -113,7 +113,8 @@ def generate(
         from applications.molecular.generation_work import GenerationWork
         from applications.molecular.output import OutputFiles
         from applications.molecular.requests import collect_requests
-        from applications.molecular.sampling import ModelSampler, SamplerKind, SamplingSettings
+        from applications.molecular.sampling import ModelSampler
+        from applications.molecular.sampling_settings import SamplerKind, SamplingSettings
         from applications.molecular.settings import GenerationSettings, StereoPolicy
         from applications.molecular.structures import Relaxation
 
@@ -175,7 +176,7 @@ def demo(
     with expected_errors():
         from applications.molecular.checkpoint import load_model
         from applications.molecular.demo import run_demo
-        from applications.molecular.sampling import SamplingSettings
+        from applications.molecular.sampling_settings import SamplingSettings
         from applications.molecular.settings import GenerationSettings
 
         loaded = load_model(model)

@@ -138,10 +138,10 @@ def train(
         from lightning.pytorch.utilities import rank_zero_only
         from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+        from applications.molecular.choices import Coupling, PriorKind, Symmetry
         from applications.molecular.draws import Draw
         from applications.molecular.execution import Execution, Precision, Strategy
         from applications.molecular.features import Hydrogens
-        from applications.molecular.model import Coupling, PriorKind, Symmetry
         from applications.molecular.networks import NetworkKind, Preset
         from applications.molecular.train import TrainOptions
         from applications.molecular.train import train as run

@@ -9,7 +9,7 @@ from typing import Any
 
 from applications.molecular.model import ConformerModel
 from applications.molecular.requests import Request
-from applications.molecular.sampling import SamplingSettings
+from applications.molecular.sampling_settings import SamplingSettings
 from applications.molecular.settings import GenerationSettings
 from applications.molecular.versions import versions
 
