@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, final
 
@@ -102,11 +102,21 @@ class BackboneBatch:
         """Move all tensors to a device, or the floating-point ones to a dtype."""
         if isinstance(target, torch.dtype):
             return replace(self, bond=self.bond.to(target))
-        return BackboneBatch(**{n: None if v is None else v.to(target) for n, v in vars(self).items()})
+        return self._each(lambda value: value.to(target))
 
     def rows(self, index: Tensor) -> BackboneBatch:
         """The batch of some items, by their positions."""
-        return BackboneBatch(**{n: None if v is None else v[index] for n, v in vars(self).items()})
+        return self._each(lambda value: value[index])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> BackboneBatch:
+        marks = self.self_conditioned
+        return BackboneBatch(
+            mask=change(self.mask),
+            residue_index=change(self.residue_index),
+            sequence=change(self.sequence),
+            bond=change(self.bond),
+            self_conditioned=None if marks is None else change(marks),
+        )
 
 
 def collate(

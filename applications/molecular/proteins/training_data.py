@@ -83,11 +83,11 @@ class BackboneBatches(AbstractBatches):
     """Batches of rotated backbones.
 
     Chains in one model are cropped: a step draws a length, uniformly, then chains that are at least so long and a place
-    in each, uniformly, so that nothing is padded. Chains in several models, and all chains if the configuration says so,
-    are taken whole: they are sorted by length and cut into groups (see `size_groups`); a step draws a group, then
-    models from it without replacement. Steps of both kinds are in proportion to the numbers of chains. Each item gets a
-    random rotation, a time, a noise seed and the mark that it sees a prediction. All of this is drawn for the batch of
-    all processes, as a function of (seed, step); a process then takes its share of the items.
+    in each, uniformly, so that nothing is padded. Chains in several models, and all chains if the configuration says
+    so, are taken whole: they are sorted by length and cut into groups (see `size_groups`); a step draws a group, then
+    models from it without replacement. Steps of both kinds are in proportion to the numbers of chains. Each item gets
+    a random rotation, a time, a noise seed and perhaps the mark that it sees a prediction. All of this is drawn for the
+    batch of all processes, as a function of (seed, step); a process then takes its share of the items.
 
     Args:
         chains: Training chains.
@@ -112,7 +112,7 @@ class BackboneBatches(AbstractBatches):
                 "or lower the shortest length"
             )
         self._features = [BackboneFeatures(residue_index=c.residue_index, sequence=c.sequence) for c in used]
-        self._positions = [torch.from_numpy(c.positions) / scale for c in used]
+        self._positions = [torch.from_numpy(np.array(c.positions)) / scale for c in used]
         whole = [i for i, c in enumerate(used) if config.whole or c.n_models > 1]
         self._cropped = np.array([i for i in range(len(used)) if i not in set(whole)], dtype=np.int64)
         self._models = [(i, k) for i in whole for k in range(used[i].n_models)]
