@@ -20,8 +20,9 @@ from applications.molecular.generate import AbstractConformerSampler, generate_w
 from applications.molecular.generation import generate
 from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import EquivariantConfig
-from applications.molecular.output import OutputError, OutputFiles
+from applications.molecular.output import OutputFiles
 from applications.molecular.requests import Request, collect_requests
+from applications.molecular.resumable_files import OutputError
 from applications.molecular.sampling import ModelSampler
 from applications.molecular.sampling_settings import SamplerKind, SamplingError, SamplingSettings
 from applications.molecular.settings import GenerationSettings, StereoPolicy
