@@ -66,8 +66,8 @@ def parse_lengths(text: str) -> list[int]:
         step = int(found[3]) if found[3] else 1
         if not _FEWEST <= first <= last <= LONGEST or step < 1:
             raise LengthsError(
-                f"got lengths {part.strip()!r}, expected {_FEWEST} to {LONGEST} residues, the shortest first, and steps "
-                "of at least 1"
+                f"got lengths {part.strip()!r}, expected {_FEWEST} to {LONGEST} residues, the shortest first, and "
+                "steps of at least 1"
             )
         lengths += range(first, last + 1, step)
     return list(dict.fromkeys(lengths))
