@@ -90,9 +90,8 @@ def generate(
             remarks=[f"model {account['model']}", f"sampler {sampler.value}, {steps} steps"],
             force=force,
         )
-        far = [
-            length for length in settings.lengths if not loaded.spec.min_residues <= length <= loaded.spec.max_residues
-        ]
+        shortest, longest = loaded.spec.min_residues, loaded.spec.max_residues
+        far = [length for length in settings.lengths if not shortest <= length <= longest]
         if far:
             typer.echo(
                 f"note: the model was trained on {shortest} to {longest} residues; "

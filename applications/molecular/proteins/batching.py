@@ -96,7 +96,12 @@ class BackboneBatch:
     @property
     def linked(self) -> Tensor:
         """True where a residue is bonded to the next one: both real and no chain break, shape (B, N - 1)."""
-        return (self.residue_index.diff(dim=1) == 1) & self.mask[:, 1:] & self.mask[:, :-1]
+        return (self.residue_index.diff(dim=1) == 1) & self.mask[:, 1:]
+
+    @property
+    def breaks(self) -> Tensor:
+        """True where the next residue is real and not bonded to this one, shape (B, N - 1)."""
+        return (self.residue_index.diff(dim=1) > 1) & self.mask[:, 1:]
 
     def to(self, target: torch.device | torch.dtype) -> BackboneBatch:
         """Move all tensors to a device, or the floating-point ones to a dtype."""

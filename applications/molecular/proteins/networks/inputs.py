@@ -48,7 +48,7 @@ def chain_inputs(batch: BackboneBatch, dtype: torch.dtype) -> Tensor:
     length = batch.lengths.to(dtype)[:, None].expand_as(number)
     place = torch.arange(batch.n_residues, dtype=dtype, device=number.device) / length
     end = batch.mask.new_zeros(batch.size, 1)
-    broken = ~batch.linked
+    broken = batch.breaks
     flags = [torch.cat([end, broken], dim=1).to(dtype), torch.cat([broken, end], dim=1).to(dtype)]
     rest = torch.stack([place, (length / _LONGEST).sqrt(), *flags], dim=-1)
     return torch.cat([angles.cos(), angles.sin(), rest], dim=-1)
