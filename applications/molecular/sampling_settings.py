@@ -68,7 +68,9 @@ class SamplingSettings:
 
         Raises:
             SamplingError: the SDE was asked of a model trained with aligned pairs, whose score is not known.
+            TimeGridError: the grid does not have so many steps.
         """
+        self.grid.grid(self.steps)
         if self.kind is SamplerKind.SDE and coupling is not Coupling.INDEPENDENT:
             raise SamplingError(
                 f"the model was trained with coupling {coupling.value}, whose score is not known, "
