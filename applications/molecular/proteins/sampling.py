@@ -36,7 +36,7 @@ class BackboneSampler:
         self._device = next(model.network.parameters()).device
 
     def sample(self, chains: Sequence[BackboneFeatures], seeds: Sequence[int]) -> list[NDArray[np.float64]]:
-        """Centred coordinates in Å, [n, 3] each, that depend on the chain, its seed and, by rounding only, the batch."""
+        """Centred coordinates in Å, [n, 3] each; they depend on chain and seed, and by rounding only on the batch."""
         return self._unpadded(self._run(chains, seeds, keep_trajectory=False).x, chains)
 
     def trajectories(self, chains: Sequence[BackboneFeatures], seeds: Sequence[int]) -> list[NDArray[np.float64]]:
