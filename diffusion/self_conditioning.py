@@ -18,14 +18,12 @@ from quotient import OrbitSpace
 
 
 class SelfConditionable(Protocol):
-    """A condition that says which items of a training batch see a prediction.
-
-    Attributes:
-        self_conditioned: shape (B,), boolean; None outside training.
-    """
+    """A condition that says which items of a training batch see a prediction."""
 
     @property
-    def self_conditioned(self) -> Tensor | None: ...
+    def self_conditioned(self) -> Tensor | None:
+        """The items, shape (B,), boolean; None outside training."""
+        ...
 
     def rows(self, index: Tensor) -> Any:
         """The condition of some items, by their positions."""
