@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from applications._cli_shared import Device, expected_errors, finite, progress_bar, use_threads
+from applications._cli_shared import Device, end_generation, expected_errors, finite, progress_bar, use_threads
 from applications._cli_workers import Cluster, Workers, open_workers
 
 if TYPE_CHECKING:
     from applications.molecular.demo import DemoReport
-    from applications.molecular.output import Progress
+    from applications.molecular.resumable_files import Progress
 
 _REFUSALS_SHOWN: Final = 3
 _CHARACTERS_SHOWN: Final = 120
@@ -113,7 +113,8 @@ def generate(
         from applications.molecular.generation_work import GenerationWork
         from applications.molecular.output import OutputFiles
         from applications.molecular.requests import collect_requests
-        from applications.molecular.sampling import ModelSampler, SamplerKind, SamplingSettings
+        from applications.molecular.sampling import ModelSampler
+        from applications.molecular.sampling_settings import SamplerKind, SamplingSettings
         from applications.molecular.settings import GenerationSettings, StereoPolicy
         from applications.molecular.structures import Relaxation
 
@@ -158,7 +159,7 @@ def generate(
             if written:
                 typer.echo(f"{written[0].parent}: {len(written)} trajectories", err=True)
     _report(files.progress, output, n_requests=len(requests))
-    _exit(files.progress, strict=strict)
+    end_generation(files.progress, strict=strict)
 
 
 def demo(
@@ -175,7 +176,7 @@ def demo(
     with expected_errors():
         from applications.molecular.checkpoint import load_model
         from applications.molecular.demo import run_demo
-        from applications.molecular.sampling import SamplingSettings
+        from applications.molecular.sampling_settings import SamplingSettings
         from applications.molecular.settings import GenerationSettings
 
         loaded = load_model(model)
@@ -223,18 +224,11 @@ def _first_refusals(table: Path) -> list[str]:
     """Why the first molecules were refused, read as far as that takes."""
     from itertools import islice
 
-    from applications.molecular.results import read_rows
+    from applications.molecular.tables import read_table
 
-    refused = (row for row in read_rows(table) if row["reason"] and row["conf_id"] == "0" and not row["smiles"])
+    refused = (row for row in read_table(table) if row["reason"] and row["conf_id"] == "0" and not row["smiles"])
     return [f"{_short(row['given'])!r}: {row['reason']}" for row in islice(refused, _REFUSALS_SHOWN)]
 
 
 def _short(text: str) -> str:
     return text if len(text) <= _CHARACTERS_SHOWN else f"{text[:_CHARACTERS_SHOWN]}..."
-
-
-def _exit(progress: Progress, *, strict: bool) -> None:
-    if not progress.made or (strict and progress.failed):
-        raise typer.Exit(1)
-    if progress.failed:
-        raise typer.Exit(3)

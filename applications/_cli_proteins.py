@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from applications import _cli_proteins_evaluate, _cli_proteins_prepare
+from applications import (
+    _cli_proteins_evaluate,
+    _cli_proteins_generate,
+    _cli_proteins_prepare,
+    _cli_proteins_train,
+)
 
 proteins = typer.Typer(no_args_is_help=True, help="Backbones of proteins.")
 
@@ -15,4 +20,6 @@ def _group() -> None:
 
 
 proteins.command()(_cli_proteins_prepare.prepare)
+proteins.command()(_cli_proteins_train.train)
+proteins.command()(_cli_proteins_generate.generate)
 proteins.command()(_cli_proteins_evaluate.evaluate)

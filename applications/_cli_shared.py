@@ -7,8 +7,12 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from applications.molecular.resumable_files import Progress
 
 
 class Device(StrEnum):
@@ -66,6 +70,18 @@ def expected_errors() -> Iterator[None]:
     except KeyboardInterrupt:
         typer.echo("interrupted: run the same line again to continue", err=True)
         raise typer.Exit(130) from None
+
+
+def end_generation(progress: Progress, *, strict: bool) -> None:
+    """Leave with 1 if nothing was made, or anything failed under --strict, and with 3 if something failed.
+
+    Raises:
+        typer.Exit: in these cases.
+    """
+    if not progress.made or (strict and progress.failed):
+        raise typer.Exit(1)
+    if progress.failed:
+        raise typer.Exit(3)
 
 
 def command_line(context: typer.Context) -> str:

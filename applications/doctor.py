@@ -93,7 +93,8 @@ def _conformer() -> str:
     from applications.molecular.checkpoint import load_model
     from applications.molecular.generate import generate_window
     from applications.molecular.requests import collect_requests
-    from applications.molecular.sampling import ModelSampler, SamplingSettings
+    from applications.molecular.sampling import ModelSampler
+    from applications.molecular.sampling_settings import SamplingSettings
     from applications.molecular.settings import GenerationSettings
 
     requests = collect_requests(["C[C@H](N)C(=O)O"], stdin=io.StringIO())

@@ -22,7 +22,7 @@ from diffusion.likelihood import (
     log_likelihood,
     quotient_log_density,
 )
-from diffusion.model import Network, QuotientModel
+from diffusion.model import Network, QuotientModel, StatefulNetwork
 from diffusion.model_files import (
     CorruptModelError,
     IncompatibleModelError,
@@ -37,6 +37,7 @@ from diffusion.reweighting import BoltzmannWeights, boltzmann_weights
 from diffusion.rivals import AlignedOptimum, AlignedPredictionOptimum, AlignedTargetOptimum, ProcrustesMean
 from diffusion.samplers import Euler, Heun, ODEMethod, ODESampler, Sampler, SamplerResult, SDESampler, VelocityField
 from diffusion.schedules import Coefficients, CosineSchedule, LinearSchedule, Schedule, VarianceExplodingSchedule
+from diffusion.self_conditioning import AbstractRecallingNetwork, SelfConditioned, SelfConditioning
 from diffusion.treatments import (
     AlignedPrediction,
     AlignedTarget,
@@ -48,6 +49,7 @@ from diffusion.treatments import (
 )
 
 __all__ = [
+    "AbstractRecallingNetwork",
     "AlignedOptimum",
     "AlignedPrediction",
     "AlignedPredictionOptimum",
@@ -94,7 +96,10 @@ __all__ = [
     "Sampler",
     "SamplerResult",
     "Schedule",
+    "SelfConditioned",
+    "SelfConditioning",
     "Setting",
+    "StatefulNetwork",
     "TimeGridError",
     "Treatment",
     "UniformSpherePrior",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from typing import Any, TypeAlias, final
 
@@ -16,6 +17,17 @@ from quotient import NoiseSource, OrbitSpace
 Network: TypeAlias = Callable[[Tensor, Tensor, Any], Tensor]
 
 
+class StatefulNetwork(abc.ABC):
+    """A network that carries something from one evaluation of a sampler to the next.
+
+    A velocity of a :class:`QuotientModel` then belongs to one run: each call of its ``velocity`` begins a new one.
+    """
+
+    @abc.abstractmethod
+    def begin(self) -> Network:
+        """The network of one run, which knows of no other."""
+
+
 @final
 class QuotientModel:
     """Any network, said what it predicts, on which interpolant, and on which quotient.
@@ -25,7 +37,8 @@ class QuotientModel:
     :func:`diffusion.equivariance_error` measures whether a network has the symmetry that is claimed for it.
 
     Args:
-        network: called as ``network(x, t, condition)``; a torch module where it is to be trained or saved.
+        network: called as ``network(x, t, condition)``; a torch module where it is to be trained or saved. One with
+            a memory is a :class:`StatefulNetwork`.
         quotient: Q, or a function from conditions to Q (masks, broken symmetries).
         interpolant: the path from prior to data, or a function from conditions to it (priors that depend on the
             molecule): linear, from independent Gaussian noise, by default. The schedule is the same for all conditions.
@@ -56,10 +69,11 @@ class QuotientModel:
     def _outputs(self, condition: Any) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """What the network says, and the times that it is given: one a point, in the points' precision."""
         rank = len(self.space(condition).total_space.shape)
+        network = self.network.begin() if isinstance(self.network, StatefulNetwork) else self.network
 
         def evaluate(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
             times = t.to(dtype=x.real.dtype, device=x.device).expand(x.shape[: x.ndim - rank])
-            return self.network(x, times, condition), times
+            return network(x, times, condition), times
 
         return evaluate
 

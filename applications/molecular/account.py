@@ -7,9 +7,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from applications.molecular.identity import model_identity
 from applications.molecular.model import ConformerModel
 from applications.molecular.requests import Request
-from applications.molecular.sampling import SamplingSettings
+from applications.molecular.sampling_settings import SamplingSettings
 from applications.molecular.settings import GenerationSettings
 from applications.molecular.versions import versions
 
@@ -18,11 +19,8 @@ def generation_account(
     model: ConformerModel, sampling: SamplingSettings, settings: GenerationSettings
 ) -> dict[str, Any]:
     """What `out.json` says about a run before its results."""
-    digest = str(model.card.get("sha256", "not saved"))
     return {
-        "model": f"{model.spec.symmetry.value} {model.spec.coupling.value} {digest[:12]}",
-        "weights_sha256": digest,
-        "model_spec": model.spec.to_json(),
+        **model_identity(model.spec, model.card),
         "config": {
             "n_conformers": settings.n_conformers,
             "seed": settings.seed,

@@ -9,16 +9,9 @@ from typing import Final
 import torch
 
 from applications.molecular.model import ConformerModel, ModelSpec
+from applications.molecular.network_files import read_network
 from applications.molecular.networks import build_network
-from diffusion.model_files import (
-    WEIGHTS_NAME,
-    IncompatibleModelError,
-    ModelNotFoundError,
-    check_fit,
-    fill_network,
-    read_model_files,
-    write_model_files,
-)
+from diffusion.model_files import WEIGHTS_NAME, ModelNotFoundError, write_model_files
 
 FORMAT: Final = "quotient-diffusion conformer model"
 FORMAT_VERSION: Final = 1
@@ -68,18 +61,12 @@ def load_model(path: Path | None = None, *, device: torch.device | str = "cpu") 
             "train one with `quotient molecules train` and pass its folder"
         )
     weights = shipped_model_path() if path is None else path
-    state, card = read_model_files(weights, format=FORMAT, version=FORMAT_VERSION)
-    try:
-        spec = ModelSpec.from_json(card["spec"])
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise IncompatibleModelError(
-            f"got a card of {weights} whose specification is not understood ({error}); "
-            "use the version of the package that wrote it"
-        ) from error
-    with torch.device("meta"):
-        # nothing is allocated for sizes that a damaged card claims
-        sketch = build_network(spec.network)
-    check_fit(sketch, state, weights)
-    network = build_network(spec.network)
-    fill_network(network, state, weights)
-    return ConformerModel(spec=spec, network=network.float().to(device), card=card)
+    spec, network, card = read_network(
+        weights,
+        file_format=FORMAT,
+        version=FORMAT_VERSION,
+        read_spec=ModelSpec.from_json,
+        build=lambda spec: build_network(spec.network),
+        device=device,
+    )
+    return ConformerModel(spec=spec, network=network, card=card)

@@ -24,7 +24,8 @@ from applications.molecular.pictures import Panel, draw_grid
 from applications.molecular.posebusters import bust
 from applications.molecular.readback import read_generated
 from applications.molecular.requests import Request
-from applications.molecular.sampling import ModelSampler, SamplingSettings
+from applications.molecular.sampling import ModelSampler
+from applications.molecular.sampling_settings import SamplingSettings
 from applications.molecular.settings import GenerationSettings
 from applications.molecular.stereo import check_stereo
 from applications.molecular.structures import with_conformers

@@ -16,7 +16,8 @@ from applications.molecular.checkpoint import load_model, shipped_model_path
 from applications.molecular.generate import AbstractConformerSampler, generate_window
 from applications.molecular.records import RunLabel, WindowRecords, window_records
 from applications.molecular.requests import Request
-from applications.molecular.sampling import ModelSampler, SamplingSettings
+from applications.molecular.sampling import ModelSampler
+from applications.molecular.sampling_settings import SamplingSettings
 from applications.molecular.settings import GenerationSettings
 from applications.workers import AbstractWork
 from diffusion.model_files import CARD_NAME, WEIGHTS_NAME

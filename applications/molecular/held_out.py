@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
+from typing_extensions import override
 
 from applications.molecular.batching import collate
 from applications.molecular.checkpoint import save_model
@@ -20,6 +19,7 @@ from applications.molecular.metrics import rmsd_matrix, score
 from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import AbstractConformerNetwork
 from applications.molecular.structures import with_conformers
+from applications.molecular.training_run import AbstractTask
 from diffusion import Euler, ODESampler, uniform_grid
 from quotient.noise import CounterNoise
 
@@ -133,46 +133,34 @@ def held_out_figures(
 
 
 @final
-class HeldOutGeneration(Callback):
-    """At each validation generate for the held-out molecules, log the figures and write the model.
-
-    Must stand before the weight-averaging callback in the trainer's list: it then sees the averaged weights.
+class HeldOutTask(AbstractTask[AbstractConformerNetwork, ConformerModel]):
+    """A conformer model, measured on molecules that training does not see.
 
     Args:
         spec: What defines the model.
-        network: The network in training.
         molecules: Held-out molecules; none skips the generation.
         config: Size of the comparison.
-        folder: Where the model is written.
-        card: Description stored with it.
     """
 
-    def __init__(
-        self,
-        *,
-        spec: ModelSpec,
-        network: AbstractConformerNetwork,
-        molecules: Sequence[HeldOutMolecule],
-        config: HeldOutConfig,
-        folder: Path,
-        card: Mapping[str, Any],
-    ) -> None:
+    headline = "amr_recall"
+
+    def __init__(self, *, spec: ModelSpec, molecules: Sequence[HeldOutMolecule], config: HeldOutConfig) -> None:
         self._spec = spec
-        self._network = network
         self._molecules = list(molecules)
         self._config = config
-        self._folder = folder
-        self._card = dict(card)
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Generate, log, write."""
-        if trainer.sanity_checking or not trainer.is_global_zero:
-            return
-        card = {**self._card, "step": trainer.global_step, "finished": False}
-        model = ConformerModel(spec=self._spec, network=deepcopy(self._network), card=card)
-        if self._molecules:
-            figures = held_out_figures(model, self._molecules, config=self._config)
-            model.card["held_out"] = {**figures, "molecules": len(self._molecules), "split": "validation"}
-            for name, value in figures.items():
-                pl_module.log(f"validation_{name}", value, prog_bar=name == "amr_recall", rank_zero_only=True)
-        save_model(model, self._folder)
+    @override
+    def model(self, network: AbstractConformerNetwork, card: Mapping[str, Any]) -> ConformerModel:
+        return ConformerModel(spec=self._spec, network=network, card=card)
+
+    @override
+    def figures(self, model: ConformerModel) -> dict[str, float]:
+        return held_out_figures(model, self._molecules, config=self._config) if self._molecules else {}
+
+    @override
+    def held_out(self) -> dict[str, Any]:
+        return {"molecules": len(self._molecules), "split": "validation"}
+
+    @override
+    def save(self, model: ConformerModel, folder: Path) -> object:
+        return save_model(model, folder)

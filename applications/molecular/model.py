@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, final
 
 from applications.molecular import descriptors
 from applications.molecular.batching import FeatureBatch, collate
+from applications.molecular.choices import Coupling, PriorKind, Symmetry, check_choices
 from applications.molecular.features import Hydrogens, featurize
 from applications.molecular.networks import (
     AbstractConformerNetwork,
@@ -19,98 +18,14 @@ from applications.molecular.networks import (
     network_from_json,
     network_to_json,
 )
-from diffusion import (
-    AlignedPrediction,
-    AlignedTarget,
-    Equivariant,
-    GaussianPrior,
-    HarmonicPrior,
-    Independent,
-    Interpolant,
-    LinearSchedule,
-    OrbitAligned,
-    OrbitAveraged,
-    Prior,
-    Quotient,
-    QuotientModel,
-    Treatment,
-    VelocityField,
-)
-from groups import RotationAction
+from diffusion import Interpolant, LinearSchedule, QuotientModel, VelocityField
 from quotient import ShapeSpace
-from quotient.orbit_posterior import orbit_posterior
 
 if TYPE_CHECKING:
     from rdkit.Chem.rdchem import Mol
 
-
-@final
-class Symmetry(Enum):
-    """How training treats motions along the orbit."""
-
-    QUOTIENT = "quotient"
-    EQUIVARIANT = "equivariant"
-    ALIGNED_TARGET = "aligned-target"
-    ALIGNED_PREDICTION = "aligned-prediction"
-    ORBIT_AVERAGED = "orbit-averaged"
-    """The mean over rotations as target, and motions along the orbit free: the residual is projected too."""
-    ORBIT_AVERAGED_UNPROJECTED = "orbit-averaged-unprojected"
-
-    def treatment(self) -> Treatment:
-        """The treatment of the loss."""
-        return _TREATMENTS[self]()
-
-
-_TREATMENTS: Final[dict[Symmetry, Callable[[], Treatment]]] = {
-    Symmetry.QUOTIENT: Quotient,
-    Symmetry.EQUIVARIANT: Equivariant,
-    Symmetry.ALIGNED_TARGET: AlignedTarget,
-    Symmetry.ALIGNED_PREDICTION: AlignedPrediction,
-    Symmetry.ORBIT_AVERAGED: lambda: OrbitAveraged(orbit_posterior(RotationAction(3)), projected=True),
-    Symmetry.ORBIT_AVERAGED_UNPROJECTED: lambda: OrbitAveraged(orbit_posterior(RotationAction(3))),
-}
-
-
-@final
-class Coupling(Enum):
-    """How noise is paired with data."""
-
-    INDEPENDENT = "independent"
-    ORBIT_ALIGNED = "orbit-aligned"
-
-    def coupling(self) -> Independent | OrbitAligned:
-        """The coupling of the interpolant."""
-        return OrbitAligned() if self is Coupling.ORBIT_ALIGNED else Independent()
-
-
-@final
-class PriorKind(Enum):
-    """Where generation starts."""
-
-    GAUSSIAN = "gaussian"
-    HARMONIC = "harmonic"
-    """Bonded atoms on springs: neighbours start close to each other."""
-
-    def prior(self, batch: FeatureBatch, *, scale: float) -> Prior:
-        """The prior of the molecules of a batch.
-
-        Args:
-            batch: their features.
-            scale: Å per model unit.
-        """
-        if self is PriorKind.GAUSSIAN:
-            return GaussianPrior()
-        springs = _STIFFNESS * scale**2 * batch.pairs[..., descriptors.BONDED]
-        return HarmonicPrior(springs, mask=batch.mask)
-
-
 _STIFFNESS: Final = 1.0
 """Of the springs between bonded atoms, in 1/Å^2: bonds of the prior have lengths of sqrt(3) Å in the mean square."""
-
-
-@final
-class ModelSpecError(ValueError):
-    """A specification that no model can have."""
 
 
 @final
@@ -139,14 +54,7 @@ class ModelSpec:
     prior: PriorKind = PriorKind.GAUSSIAN
 
     def __post_init__(self) -> None:
-        averaged = self.symmetry in (Symmetry.ORBIT_AVERAGED, Symmetry.ORBIT_AVERAGED_UNPROJECTED)
-        if averaged and self.coupling is not Coupling.INDEPENDENT:
-            raise ModelSpecError(
-                f"got symmetry {self.symmetry.value} with coupling {self.coupling.value}, under which the orbit of the "
-                "data given x_t has no closed law: use the coupling independent"
-            )
-        if not (math.isfinite(self.scale) and self.scale > 0.0):
-            raise ModelSpecError(f"got scale {self.scale}, expected the size of molecules in Å")
+        check_choices(self.symmetry, self.coupling, scale=self.scale)
 
     @property
     def kind(self) -> NetworkKind:
@@ -183,7 +91,8 @@ class ModelSpec:
 
     def path(self, batch: FeatureBatch) -> Interpolant:
         """The linear interpolant from the prior of the molecules of a batch."""
-        return Interpolant(LinearSchedule(), self.prior.prior(batch, scale=self.scale), self.coupling.coupling())
+        prior = self.prior.prior(lambda: _STIFFNESS * self.scale**2 * batch.pairs[..., descriptors.BONDED], batch.mask)
+        return Interpolant(LinearSchedule(), prior, self.coupling.coupling())
 
     def diffusion(self, network: AbstractConformerNetwork) -> QuotientModel:
         """A network with its quotient and its interpolant, both functions of a batch."""

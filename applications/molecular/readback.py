@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from rdkit import Chem, rdBase
 
 from applications.molecular.chemistry import Molecule, MoleculeRefused, parse_smiles
-from applications.molecular.results import read_rows
 from applications.molecular.sdf_records import read_records
 from applications.molecular.stereo import with_seen_stereo
+from applications.molecular.tables import read_table
 from diffusion.json_files import JSONFileError, read_json_object
 
 
@@ -148,7 +148,7 @@ def _read_table(table: Path) -> _Table:
     reasons: dict[tuple[str, str, str], str] = {}
     duplicates = 0
     try:
-        for row in read_rows(table):
+        for row in read_table(table):
             if row.get("smiles"):
                 requested[row["smiles"]] += 1
                 attempts[int(row.get("attempts") or 0)] += 1

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
 from rdkit import Chem
 
 from applications.molecular.results import ConformerRow, GeneratedConformer, csv_cells
+from applications.molecular.tables import csv_text
 
 
 @final
@@ -77,13 +77,6 @@ def joined(parts: Sequence[WindowRecords]) -> WindowRecords:
         duplicates=sum(part.duplicates for part in parts),
         sampling_seconds=sum(part.sampling_seconds for part in parts),
     )
-
-
-def csv_text(rows: Iterable[Iterable[str]]) -> str:
-    """Lines of a table."""
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    return stream.getvalue()
 
 
 def _sdf_record(mol: Chem.Mol, row: ConformerRow, label: RunLabel) -> str:

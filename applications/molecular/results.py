@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any, final
 
 from rdkit import Chem
@@ -99,20 +96,6 @@ def refused_rows(
 def csv_cells(row: ConformerRow) -> list[str]:
     """The row as text: booleans as true/false, missing values empty, energies with four decimals."""
     return [_cell(value) for value in asdict(row).values()]
-
-
-def read_rows(table: Path) -> Iterator[dict[str, str]]:
-    """The rows of a table that was written, as text, however long a SMILES in it is.
-
-    Raises:
-        OSError, ValueError, csv.Error: it cannot be read.
-    """
-    limit = csv.field_size_limit(sys.maxsize)
-    try:
-        with table.open(encoding="utf-8", newline="") as stream:
-            yield from csv.DictReader(stream)
-    finally:
-        csv.field_size_limit(limit)
 
 
 def _cell(value: Any) -> str:

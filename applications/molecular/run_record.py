@@ -6,12 +6,10 @@ import json
 import os
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, TypeVar, final
 
-from applications.molecular.checkpoint import load_model
-from applications.molecular.dataset import ConformerStore
-from applications.molecular.model import ConformerModel
 from diffusion.json_files import JSONFileError, read_json_object
 from diffusion.model_files import CARD_NAME
 
@@ -19,6 +17,8 @@ CHECKPOINTS: Final = "checkpoints"
 """Folder of the checkpoints in that of a run."""
 
 _EXECUTION: Final = "execution"
+
+ModelT = TypeVar("ModelT")
 
 
 @final
@@ -85,18 +85,11 @@ def _section(record: dict[str, Any], part: str) -> dict[str, Any]:
     return values if isinstance(values, dict) else {}
 
 
-def data_card(store: ConformerStore) -> dict[str, Any]:
-    """Identity of a data set, for records and model cards."""
-    names = ("source_fingerprint", "method", "rdkit", "n_molecules", "n_conformers")
-    splits = {f"{name}_molecules": len(rows) for name, rows in store.splits.items()}
-    return {**{name: store.meta[name] for name in names if name in store.meta}, **splits}
-
-
-def finished_model(output: Path) -> ConformerModel | None:
-    """The model of a run that has done all of its steps, or None."""
+def finished_model(output: Path, load: Callable[[Path], ModelT]) -> ModelT | None:
+    """The model of a run that has done all of its steps, read by `load`, or None."""
     card = output / CARD_NAME
     if card.is_file() and _read(card).get("finished"):
-        return load_model(output)
+        return load(output)
     return None
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 from typing import final
 
 import numpy as np
@@ -16,48 +14,10 @@ from applications.molecular.batching import collate
 from applications.molecular.chemistry import Molecule
 from applications.molecular.features import MoleculeFeatures, featurize
 from applications.molecular.generate import AbstractConformerSampler
-from applications.molecular.model import ConformerModel, Coupling
-from diffusion import Euler, Interpolant, ODESampler, Sampler, SamplerResult, SDESampler, uniform_grid
+from applications.molecular.model import ConformerModel
+from applications.molecular.sampling_settings import SamplingSettings
+from diffusion import SamplerResult
 from quotient.noise import CounterNoise
-
-
-@final
-class SamplerKind(Enum):
-    """Which process is simulated from the prior to the data."""
-
-    ODE = "ode"
-    """The probability-flow ODE on the quotient, Euler steps."""
-    SDE = "sde"
-    """The reverse SDE on the quotient, with the mean-curvature drift of its lift."""
-
-
-@final
-class SamplingError(ValueError):
-    """Options that this model cannot be sampled with."""
-
-
-@final
-@dataclass(frozen=True, kw_only=True)
-class SamplingSettings:
-    """How the process is simulated.
-
-    Attributes:
-        steps: steps of the uniform grid in [0, 1].
-        kind: ODE or SDE.
-        noise_scale: of the SDE: scales the variance of its noise and the curvature drift together; 1 is
-            exact.
-    """
-
-    steps: int = 50
-    kind: SamplerKind = SamplerKind.ODE
-    noise_scale: float = 1.0
-
-    def sampler(self, interpolant: Interpolant) -> Sampler:
-        """The discretised process for an interpolant."""
-        grid = uniform_grid(self.steps)
-        if self.kind is SamplerKind.ODE:
-            return ODESampler(grid, method=Euler())
-        return SDESampler(grid, interpolant, noise_scale=self.noise_scale)
 
 
 @final
@@ -73,11 +33,7 @@ class ModelSampler(AbstractConformerSampler):
     """
 
     def __init__(self, model: ConformerModel, settings: SamplingSettings) -> None:
-        if settings.kind is SamplerKind.SDE and model.spec.coupling is not Coupling.INDEPENDENT:
-            raise SamplingError(
-                f"the model was trained with coupling {model.spec.coupling.value}, whose score is not known, "
-                "so it has no SDE. Use --sampler ode, or a model trained with --coupling independent."
-            )
+        settings.check(model.spec.coupling)
         self._model = model
         self._settings = settings
         self._device = next(model.network.parameters()).device

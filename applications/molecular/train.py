@@ -2,45 +2,30 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import lightning
 import numpy as np
 import torch
-from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger
 
-from applications.molecular.checkpoint import load_model, save_model
+from applications.molecular.checkpoint import load_model
 from applications.molecular.dataset import ConformerStore
 from applications.molecular.draws import Draw
 from applications.molecular.examples import coordinate_scale, load_examples
 from applications.molecular.execution import Execution
-from applications.molecular.held_out import (
-    HeldOutGeneration,
-    HeldOutMolecule,
-    held_out_figures,
-)
+from applications.molecular.held_out import HeldOutMolecule, HeldOutTask
 from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import (
     AbstractConformerNetwork,
     build_network,
 )
-from applications.molecular.run_record import (
-    CHECKPOINTS,
-    claim_folder,
-    data_card,
-    finished_model,
-    newest_checkpoint,
-)
+from applications.molecular.run_record import claim_folder, finished_model
 from applications.molecular.train_options import TrainOptions
 from applications.molecular.training_data import ConformerBatches, Example
+from applications.molecular.training_run import fit
 from diffusion.training import QuotientTrainingModule
 
 _VALIDATION_BATCHES = 8
@@ -102,7 +87,7 @@ def train(
         defaults=TrainOptions(network=type(options.network)()).to_json(),
         execution=execution.to_json(),
     )
-    if (model := finished_model(output)) is not None:
+    if (model := finished_model(output, load_model)) is not None:
         return model
     raw = load_examples(store, store.splits["train"], hydrogens=options.hydrogens, scale=1.0, advance=advance)
     if not raw:
@@ -121,7 +106,6 @@ def train(
         scale=scale,
     )
     network = _initial_network(options, start)
-    module = _module(spec, network, options, examples, validation)
     card = {
         "training": options.to_json(),
         "data": data_card(store),
@@ -129,24 +113,22 @@ def train(
         "lightning": lightning.__version__,
         **origin,
     }
-    molecules = _held_out_molecules(store, options)
-    held_out = HeldOutGeneration(
-        spec=spec, network=network, molecules=molecules, config=options.held_out, folder=output, card=card
+    return fit(
+        _module(spec, network, options, examples, validation),
+        network,
+        HeldOutTask(spec=spec, molecules=_held_out_molecules(store, options), config=options.held_out),
+        output,
+        settings=options.run,
+        execution=execution,
+        card=card,
     )
-    with _quiet():
-        trainer = _trainer(output, options, held_out, execution=execution)
-        trainer.fit(module, ckpt_path=newest_checkpoint(output), weights_only=False)
-    model = ConformerModel(spec=spec, network=network.cpu(), card=card)
-    if trainer.is_global_zero:
-        if molecules:
-            figures = held_out_figures(model, molecules, config=options.held_out)
-            model.card["held_out"] = {**figures, "molecules": len(molecules), "split": "validation"}
-        model.card |= {
-            "step": trainer.global_step,
-            "finished": trainer.global_step >= options.optimizer.max_steps,
-        }
-        save_model(model, output)
-    return model
+
+
+def data_card(store: ConformerStore) -> dict[str, Any]:
+    """Identity of a data set, for records and model cards."""
+    names = ("source_fingerprint", "method", "rdkit", "n_molecules", "n_conformers")
+    splits = {f"{name}_molecules": len(rows) for name, rows in store.splits.items()}
+    return {**{name: store.meta[name] for name in names if name in store.meta}, **splits}
 
 
 def _check_energies(store: ConformerStore, options: TrainOptions) -> None:
@@ -203,58 +185,3 @@ def _held_out_molecules(store: ConformerStore, options: TrainOptions) -> list[He
         HeldOutMolecule(mol=record.molecule(), references=record.positions)
         for record in (store[rows[i]] for i in picks)
     ]
-
-
-def _trainer(
-    output: Path,
-    options: TrainOptions,
-    held_out: HeldOutGeneration,
-    *,
-    execution: Execution,
-) -> Trainer:
-    callbacks: list[Callback] = [
-        held_out,
-        EMAWeightAveraging(decay=options.ema_decay),
-        TQDMProgressBar(refresh_rate=1 if sys.stderr.isatty() else 100),
-        ModelCheckpoint(
-            dirpath=output / CHECKPOINTS,
-            filename="{step:08d}",
-            monitor="step",
-            mode="max",
-            save_top_k=2,
-            every_n_train_steps=options.checkpoint_every,
-            save_on_train_epoch_end=False,
-        ),
-    ]
-    return Trainer(
-        max_steps=options.optimizer.max_steps,
-        accelerator=execution.accelerator,
-        devices=execution.devices,
-        num_nodes=execution.nodes,
-        strategy=execution.strategy.value,
-        precision=options.precision.lightning,
-        accumulate_grad_batches=execution.accumulate,
-        logger=CSVLogger(output, name="logs"),
-        callbacks=callbacks,
-        gradient_clip_val=options.clip,
-        val_check_interval=options.validate_every * execution.accumulate,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        log_every_n_steps=50,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence advice of Lightning that does not apply: batches are made in the main process on purpose.
-
-    So are held-out figures in distributed runs, by the first process alone.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
-        warnings.filterwarnings("ignore", message=".*when logging on epoch level in distributed setting.*")
-        warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
-        yield

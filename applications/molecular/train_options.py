@@ -7,12 +7,13 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any, final
 
+from applications.molecular.choices import Coupling, PriorKind, Symmetry
 from applications.molecular.execution import Precision
 from applications.molecular.features import Hydrogens
 from applications.molecular.held_out import HeldOutConfig
-from applications.molecular.model import Coupling, PriorKind, Symmetry
 from applications.molecular.networks import EQUIVARIANT_TINY, NetworkConfig, network_to_json
 from applications.molecular.training_data import BatchConfig
+from applications.molecular.training_run import RunSettings
 from diffusion.training import OptimizerConfig
 
 
@@ -54,6 +55,18 @@ class TrainOptions:
     validation_molecules: int = 16
     seed: int = 0
     precision: Precision = Precision.FLOAT32
+
+    @property
+    def run(self) -> RunSettings:
+        """What the run of the trainer needs of them."""
+        return RunSettings(
+            max_steps=self.optimizer.max_steps,
+            ema_decay=self.ema_decay,
+            clip=self.clip,
+            validate_every=self.validate_every,
+            checkpoint_every=self.checkpoint_every,
+            precision=self.precision,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for the record of a run."""

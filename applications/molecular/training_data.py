@@ -14,10 +14,9 @@ from applications.molecular.batching import collate
 from applications.molecular.draws import Draw
 from applications.molecular.features import MoleculeFeatures
 from applications.molecular.size_groups import size_groups
+from applications.molecular.training_draws import noise_seeds, random_rotations, random_times
 from diffusion.data_parallel import Share
 from diffusion.training import AbstractBatches, TrainingBatch
-
-_SEED_LIMIT = 2**62
 
 
 @final
@@ -65,18 +64,6 @@ class BatchConfig:
     time_power: float = 1.9
     seed: int = 0
     draw: Draw = Draw.UNIFORM
-
-
-def random_rotations(rng: np.random.Generator, size: int) -> Tensor:
-    """Haar-distributed rotations from normalised Gaussian quaternions, shape (size, 3, 3), float32."""
-    q = torch.from_numpy(rng.standard_normal((size, 4)))
-    w, x, y, z = (q / q.norm(dim=-1, keepdim=True)).unbind(-1)
-    rows = [
-        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
-        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
-        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
-    ]  # fmt: skip
-    return torch.stack(rows, dim=-1).reshape(size, 3, 3).float()
 
 
 @final
@@ -142,9 +129,8 @@ class ConformerBatches(AbstractBatches):
         rng = np.random.default_rng([config.seed, step, 0, 1])
         pool = self._draw(rng)
         turns = random_rotations(rng, len(pool))
-        late = rng.random(len(pool)) ** (1.0 / config.time_power)
-        t = np.where(rng.random(len(pool)) < config.uniform_fraction, rng.random(len(pool)), late)
-        seeds = rng.integers(_SEED_LIMIT, size=len(pool))
+        t = random_times(rng, len(pool), uniform_fraction=config.uniform_fraction, power=config.time_power)
+        seeds = noise_seeds(rng, len(pool))
         share = Share.of(len(pool), rank=rank, world_size=world_size)
         rows = list(share.items)
         batch = collate([pool[i][0].features for i in rows], scale=self._scale)
@@ -154,8 +140,8 @@ class ConformerBatches(AbstractBatches):
             points[row, : example.features.n_atoms] = example.positions[conformer]
         return TrainingBatch(
             points=points @ turns[rows].mT,
-            t=torch.from_numpy(t[rows]).float(),
-            seeds=torch.from_numpy(seeds[rows]),
+            t=t[rows],
+            seeds=seeds[rows],
             condition=batch,
             weight=share.weight,
         )

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from rdkit import Chem
 
 from applications.molecular.chemistry import Molecule, parse_smiles
-from applications.molecular.results import read_rows
 from applications.molecular.sampling import ModelSampler
 from applications.molecular.structures import with_conformers
+from applications.molecular.tables import read_table
 
 
 def write_trajectories(
@@ -34,7 +34,7 @@ def write_trajectories(
     Returns:
         The files, in the order of the rows that are in the SDF.
     """
-    rows = [row for row in read_rows(table) if row["ok"] == "true"]
+    rows = [row for row in read_table(table) if row["ok"] == "true"]
     folder = table.with_name(f"{table.stem}_trajectories")
     folder.mkdir(exist_ok=True)
     paths = []

@@ -14,7 +14,7 @@ from typing import Any, Protocol, final
 import torch
 import typer
 
-from applications.molecular.model import Coupling, PriorKind, Symmetry
+from applications.molecular.choices import Coupling, PriorKind, Symmetry
 
 PACKAGES = ("torch", "rdkit", "lightning", "numpy")
 

@@ -20,9 +20,10 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from rdkit import Chem
 from targets import MOLECULES, EnsembleBatches, Molecule, Target
 
+from applications.molecular.choices import Coupling, Symmetry
 from applications.molecular.equivariance import rotation_deviation
 from applications.molecular.features import Hydrogens
-from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
+from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import EquivariantConfig, NetworkConfig, PlainConfig, build_network
 from diffusion import Euler, ODESampler, Sampler, SDESampler, uniform_grid
 from diffusion.training import OptimizerConfig, QuotientTrainingModule

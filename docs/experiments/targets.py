@@ -14,7 +14,7 @@ from rdkit import Chem
 
 from applications.molecular.batching import FeatureBatch, collate
 from applications.molecular.features import Hydrogens, MoleculeFeatures, featurize
-from applications.molecular.training_data import random_rotations
+from applications.molecular.training_draws import random_rotations
 from diffusion.training import AbstractBatches, TrainingBatch
 
 CHAINS, FRAMES = 200, 40

@@ -17,15 +17,17 @@ from rich.console import Console
 from scipy.stats import wasserstein_distance
 
 from applications.molecular.chemistry import Molecule, SizeLimits, parse_smiles
+from applications.molecular.choices import Coupling, PriorKind
 from applications.molecular.dataset import ConformerRecord, ConformerStore
 from applications.molecular.ensembles import EnsembleOptions
 from applications.molecular.execution import Execution
 from applications.molecular.held_out import HeldOutConfig
 from applications.molecular.metrics import rmsd_matrix, score
-from applications.molecular.model import ConformerModel, Coupling, PriorKind
+from applications.molecular.model import ConformerModel
 from applications.molecular.networks import EquivariantConfig, NetworkConfig, PlainConfig
 from applications.molecular.prepare import prepare
-from applications.molecular.sampling import ModelSampler, SamplerKind, SamplingSettings
+from applications.molecular.sampling import ModelSampler
+from applications.molecular.sampling_settings import SamplerKind, SamplingSettings
 from applications.molecular.seeds import derived_seed
 from applications.molecular.source_arguments import open_source
 from applications.molecular.structures import with_conformers

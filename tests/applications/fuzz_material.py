@@ -11,10 +11,11 @@ import torch
 from rdkit import Chem
 
 from applications.molecular.checkpoint import save_model
+from applications.molecular.choices import Coupling, Symmetry
 from applications.molecular.dataset import ConformerRecord, write_dataset
 from applications.molecular.ensembles import EnsembleOptions, reference_ensemble
 from applications.molecular.features import Hydrogens
-from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
+from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import EquivariantConfig
 from applications.molecular.structures import with_conformers
 

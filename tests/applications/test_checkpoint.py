@@ -6,8 +6,9 @@ import torch
 from rdkit import Chem
 
 from applications.molecular.checkpoint import load_model, save_model, shipped_model_path
+from applications.molecular.choices import Coupling, Symmetry
 from applications.molecular.features import Hydrogens
-from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
+from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import EquivariantConfig, NetworkConfig, PlainConfig
 from diffusion.model_files import CorruptModelError, IncompatibleModelError, ModelNotFoundError
 

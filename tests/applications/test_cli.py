@@ -14,9 +14,10 @@ from typer.testing import CliRunner, Result
 
 from applications.cli import app
 from applications.molecular.checkpoint import save_model
+from applications.molecular.choices import Coupling, Symmetry
 from applications.molecular.dataset import assign_split
 from applications.molecular.features import Hydrogens
-from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
+from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import EquivariantConfig
 
 TINY = EquivariantConfig(scalars=16, vectors=8, pairs=8, heads=2, forces=4, blocks=1, expansion=2)

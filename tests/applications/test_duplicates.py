@@ -13,11 +13,12 @@ from typer.testing import CliRunner
 from applications.cli import app
 from applications.molecular.checkpoint import save_model
 from applications.molecular.chemistry import parse_smiles
+from applications.molecular.choices import Coupling, Symmetry
 from applications.molecular.duplicates import without_duplicates
 from applications.molecular.ensembles import embed
 from applications.molecular.features import Hydrogens
 from applications.molecular.metrics import rmsd_matrix
-from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
+from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import EquivariantConfig
 from applications.molecular.results import ConformerRow, GeneratedConformer
 from applications.molecular.structures import with_conformers

@@ -7,6 +7,7 @@ import io
 import json
 import struct
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -263,4 +264,4 @@ def test_any_record_of_a_run(record: object, inner: object) -> None:
         asked = {"options": {"steps": 1}, "data": {}}
         error = with_folder(files, lambda folder, a=asked: claim_folder(folder, a, defaults={}, execution={}))
         assert isinstance(error, RunMismatchError)
-        with_folder(files, finished_model)
+        with_folder(files, partial(finished_model, load=load_model))

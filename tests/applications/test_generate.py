@@ -13,15 +13,18 @@ from rdkit import Chem
 
 from applications.molecular.account import fingerprint, generation_account
 from applications.molecular.chemistry import Molecule, parse_smiles
+from applications.molecular.choices import Coupling, Symmetry
 from applications.molecular.ensembles import embed
 from applications.molecular.features import Hydrogens
 from applications.molecular.generate import AbstractConformerSampler, generate_window
 from applications.molecular.generation import generate
-from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
+from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import EquivariantConfig
-from applications.molecular.output import OutputError, OutputFiles
+from applications.molecular.output import OutputFiles
 from applications.molecular.requests import Request, collect_requests
-from applications.molecular.sampling import ModelSampler, SamplerKind, SamplingError, SamplingSettings
+from applications.molecular.resumable_files import OutputError
+from applications.molecular.sampling import ModelSampler
+from applications.molecular.sampling_settings import SamplerKind, SamplingError, SamplingSettings
 from applications.molecular.settings import GenerationSettings, StereoPolicy
 from applications.molecular.stereo import check_stereo
 from applications.molecular.structures import Relaxation, assemble, relax, with_conformers

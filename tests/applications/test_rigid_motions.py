@@ -6,8 +6,9 @@ from rdkit import Chem
 from torch import Tensor
 
 from applications.molecular.batching import collate
+from applications.molecular.choices import Coupling, Symmetry
 from applications.molecular.features import Hydrogens, featurize
-from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
+from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import EquivariantConfig, NetworkConfig, PlainConfig
 from diffusion import ODESampler, SDESampler, uniform_grid
 from groups import SpecialOrthogonal

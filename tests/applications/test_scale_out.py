@@ -24,7 +24,8 @@ from applications.molecular.generation_work import GenerationWork
 from applications.molecular.output import OutputFiles
 from applications.molecular.prepare import prepare
 from applications.molecular.requests import Request
-from applications.molecular.sampling import ModelSampler, SamplingSettings
+from applications.molecular.sampling import ModelSampler
+from applications.molecular.sampling_settings import SamplingSettings
 from applications.molecular.settings import GenerationSettings, StereoPolicy
 from applications.molecular.structures import Relaxation
 from applications.workers import ProcessWorkers

@@ -9,17 +9,12 @@ from rdkit import Chem
 from torch import Tensor
 
 from applications.molecular.batching import FeatureBatch, collate
+from applications.molecular.choices import Coupling, PriorKind, Symmetry
 from applications.molecular.features import Hydrogens, featurize
-from applications.molecular.model import (
-    ConformerModel,
-    Coupling,
-    ModelSpec,
-    PriorKind,
-    Symmetry,
-    shape_space,
-)
+from applications.molecular.model import ConformerModel, ModelSpec, shape_space
 from applications.molecular.networks import AbstractConformerNetwork, PlainConfig
-from applications.molecular.sampling import ModelSampler, SamplerKind, SamplingSettings
+from applications.molecular.sampling import ModelSampler
+from applications.molecular.sampling_settings import SamplerKind, SamplingSettings
 from diffusion import Equivariant, OrbitAveraged, Quotient
 from diffusion.training import AbstractBatches, OptimizerConfig, QuotientTrainingModule, TrainingBatch
 from quotient import CounterNoise
@@ -125,14 +120,18 @@ def test_geometry_keeps_its_precision_under_autocast(symmetry: Symmetry, prior: 
         assert torch.equal(losses_by(Sine()), plain)
         low = losses_by(network)
         # The control: without protection the harmonic prior itself would be drawn in bfloat16.
-        drawn = PriorKind.HARMONIC.prior(batch.condition, scale=SCALE).sample(
-            shape_space(batch.condition), batch.points, CounterNoise(batch.seeds)
+        drawn = (
+            replace(SPEC, prior=PriorKind.HARMONIC)
+            .path(batch.condition)
+            .prior.sample(shape_space(batch.condition), batch.points, CounterNoise(batch.seeds))
         )
     assert low.dtype is torch.float32
     assert not torch.equal(low, plain_of_network)
     torch.testing.assert_close(low, plain_of_network, rtol=0.05, atol=0.01)
-    right = PriorKind.HARMONIC.prior(batch.condition, scale=SCALE).sample(
-        shape_space(batch.condition), batch.points, CounterNoise(batch.seeds)
+    right = (
+        replace(SPEC, prior=PriorKind.HARMONIC)
+        .path(batch.condition)
+        .prior.sample(shape_space(batch.condition), batch.points, CounterNoise(batch.seeds))
     )
     assert (drawn.float() - right).abs().max() > 1e-4
 
@@ -161,7 +160,7 @@ def test_harmonic_noise_keeps_bonds_short() -> None:
     """In a chain each bond has mean square 3 / k, whatever its neighbours; three bonds apart it is three times that."""
     count = 4000
     batch = collate([FEATURES[0]] * count, scale=SCALE)
-    prior = PriorKind.HARMONIC.prior(batch, scale=SCALE)
+    prior = replace(SPEC, prior=PriorKind.HARMONIC).path(batch).prior
     like = torch.zeros(count, 4, 3, dtype=torch.float64)
     model = ConformerModel.untrained(replace(SPEC, prior=PriorKind.HARMONIC))
     x = prior.sample(model.quotient(batch), like, CounterNoise(torch.arange(count))) * SCALE

@@ -14,6 +14,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
 from applications.molecular.checkpoint import load_model
+from applications.molecular.choices import Coupling, Symmetry
 from applications.molecular.dataset import ConformerRecord, write_dataset
 from applications.molecular.draws import Draw
 from applications.molecular.execution import Execution, ExecutionError, Precision
@@ -24,7 +25,7 @@ from applications.molecular.held_out import (
     generate_positions,
     held_out_figures,
 )
-from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
+from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import EquivariantConfig
 from applications.molecular.run_record import RunMismatchError
 from applications.molecular.train import (

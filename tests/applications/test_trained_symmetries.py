@@ -15,11 +15,13 @@ from torch import Tensor
 from applications.molecular.batching import collate
 from applications.molecular.checkpoint import load_model
 from applications.molecular.chemistry import Molecule, parse_smiles
+from applications.molecular.choices import Coupling, Symmetry
 from applications.molecular.equivariance import rotation_deviation
 from applications.molecular.features import Hydrogens, MoleculeFeatures, featurize
-from applications.molecular.model import ConformerModel, Coupling, ModelSpec, Symmetry
+from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import PlainConfig
-from applications.molecular.sampling import ModelSampler, SamplingSettings
+from applications.molecular.sampling import ModelSampler
+from applications.molecular.sampling_settings import SamplingSettings
 from applications.molecular.stereo import check_stereo
 from applications.molecular.structures import assemble
 from diffusion import ODESampler, uniform_grid

@@ -7,7 +7,8 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 
 from applications.molecular.features import Hydrogens, featurize
-from applications.molecular.training_data import BatchConfig, ConformerBatches, Example, random_rotations
+from applications.molecular.training_data import BatchConfig, ConformerBatches, Example
+from applications.molecular.training_draws import random_rotations
 
 ALCOHOLS = [
     "CCO",

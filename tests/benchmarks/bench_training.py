@@ -25,9 +25,10 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from applications.molecular.batching import FeatureBatch, collate
+from applications.molecular.choices import Coupling, Symmetry
 from applications.molecular.descriptors import ELEMENTS
 from applications.molecular.features import Hydrogens, featurize
-from applications.molecular.model import Coupling, ModelSpec, Symmetry
+from applications.molecular.model import ModelSpec
 from applications.molecular.networks import EQUIVARIANT_SMALL, AbstractConformerNetwork, build_network
 from applications.molecular.size_groups import padded_share, size_groups
 from applications.molecular.training_data import BatchConfig, ConformerBatches, Example

@@ -204,17 +204,24 @@ class EquivariantTransformer(AbstractConformerNetwork):
     """Equivariant velocity field: F(x Rᵀ) = F(x) Rᵀ for rotations, and for reflections if the configuration says so.
 
     Translations are removed first (the field sees centred coordinates). Cost per evaluation O(B N^2 pairs).
+
+    Args:
+        config: Sizes.
+        atom_width: Number of descriptors of an atom.
+        pair_width: Number of descriptors of a pair.
     """
 
-    def __init__(self, config: EquivariantConfig) -> None:
+    def __init__(
+        self, config: EquivariantConfig, *, atom_width: int = ATOM_WIDTH, pair_width: int = PAIR_WIDTH
+    ) -> None:
         super().__init__()
         self.config = config
         self.atoms = nn.Sequential(
-            nn.Linear(ATOM_WIDTH, config.scalars), nn.SiLU(), nn.Linear(config.scalars, config.scalars)
+            nn.Linear(atom_width, config.scalars), nn.SiLU(), nn.Linear(config.scalars, config.scalars)
         )
         self.time = TimeEmbedding(config.scalars)
         self.pairs = nn.Sequential(
-            nn.Linear(PAIR_WIDTH, config.pairs), nn.SiLU(), nn.Linear(config.pairs, config.pairs)
+            nn.Linear(pair_width, config.pairs), nn.SiLU(), nn.Linear(config.pairs, config.pairs)
         )
         self.noisy_pairs = nn.Linear(pair_geometry_width(config.radial), config.pairs)
         self.vectors = nn.Linear(2 if config.sees_hands else 1, config.vectors, bias=False)
