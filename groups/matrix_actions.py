@@ -9,7 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from groups.action import GroupAction
-from groups.group import AbstractMatrixGroup, element_dtype
+from groups.group import AbstractMatrixGroup, Group, element_dtype
 from groups.polar import nearest_group_element
 
 
@@ -18,10 +18,10 @@ def _match(g: Tensor, x: Tensor) -> Tensor:
     return g.to(x.dtype) if x.is_complex() and not g.is_complex() else g
 
 
-def _nearest(group: AbstractMatrixGroup, cross: Tensor, like: Tensor) -> Tensor | None:
+def _nearest(group: Group, cross: Tensor, like: Tensor) -> Tensor | None:
     """The element that :func:`groups.polar.nearest_group_element` finds, in the precision of a point."""
     found = nearest_group_element(group, cross)
-    return None if found is None else found.to(element_dtype(like, is_complex=group.is_complex))
+    return None if found is None else found.to(element_dtype(like, is_complex=found.is_complex()))
 
 
 class MatrixAction(GroupAction):

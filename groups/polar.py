@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from groups.full_orthogonal import Orthogonal
-from groups.group import AbstractMatrixGroup
+from groups.group import Group
 from groups.orthogonal import SpecialOrthogonal
 from groups.special_unitary import SpecialUnitary
 from groups.unitary import Unitary
 
 
-def nearest_group_element(group: AbstractMatrixGroup, cross: Tensor) -> Tensor | None:
+def nearest_group_element(group: Group, cross: Tensor) -> Tensor | None:
     """The g maximising Re tr(g^* C), the nearest of the group to C up to scale, or None where no closed form is known.
 
     With C = U S W^*: U W^* for O(n) and U(n), U diag(1, ..., 1, det(U W^*)) W^* for SO(n); for SU(2) the projection
