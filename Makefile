@@ -40,9 +40,9 @@ types:
 contracts:
 	$(BIN)/lint-imports
 
-# One thread a worker: the workers share the cores.
+# One thread a worker: the workers share the cores. Each begins with half of the files, and what is idle takes over.
 tests:
-	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=ci
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=ci
 
 format:
 	$(BIN)/ruff check --fix .

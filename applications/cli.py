@@ -12,6 +12,7 @@ from applications._cli_derive import derive
 from applications._cli_doctor import doctor
 from applications._cli_generate import demo
 from applications._cli_molecules import molecules
+from applications._cli_proteins import proteins
 from applications._cli_verify import verify
 from applications._cli_view import view
 
@@ -23,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(molecules, name="molecules")
+app.add_typer(proteins, name="proteins")
 app.command()(demo)
 app.command()(verify)
 app.command()(derive)

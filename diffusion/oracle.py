@@ -103,11 +103,13 @@ class OrbitMixture:
 
     def _log_weights(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Log weights of the templates given x_t but for a common term, shape ``[K, ...]``."""
-        space = self.quotient.total_space
+        return self._weighed(self.posterior.log_normalizer(*self._pairs(x_t, t)), x_t, t)
+
+    def _weighed(self, logs: Tensor, x_t: Tensor, t: Tensor) -> Tensor:
+        """The same from log Z."""
+        space, templates = self.quotient.total_space, self.orbits(x_t)
         beta, variance = self._scales(t, x_t)
-        dual, templates = self._pairs(x_t, t)
         sizes = space.inner_product(templates, templates, templates)
-        logs = self.posterior.log_normalizer(dual, templates)
         weights = self.weights.to(sizes).log().reshape(-1, *(1,) * (sizes.ndim - 1))
         return weights + logs - beta**2 * sizes / (2 * variance)
 
@@ -150,8 +152,10 @@ class OrbitMixture:
     def _orbit_mean(self, x_t: Tensor, t: Tensor) -> Tensor:
         """sum_k r_k E[g m_k], shape ``[..., *point_shape]``."""
         dual, templates = self._pairs(x_t, t)
-        means = self.posterior.mean(dual, templates)
-        return (align_time(self.responsibilities(x_t, t), means) * means).sum(0)
+        if len(templates) == 1:
+            return self.posterior.mean(dual, templates).squeeze(0)
+        logs, means = self.posterior.log_normalizer_and_mean(dual, templates)
+        return (align_time(torch.softmax(self._weighed(logs, x_t, t), 0), means) * means).sum(0)
 
     def score(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Grad log p_t = -x / s^2 + (beta / s^2) sum_k r_k E[g m_k], r_k the posterior weight of template k."""

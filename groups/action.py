@@ -73,11 +73,8 @@ class GroupAction(GeomstatsGroupAction):
         if group.dim == 0:
             return x.new_zeros(0, *x.shape)
         identity = group.identity(x)
-
-        def velocity(direction: Tensor) -> Tensor:
-            return directional_derivative(lambda g: self.act(g, x), identity, direction)[1]
-
-        field = torch.func.vmap(velocity)(group.basis_like(x))
+        velocity = torch.func.vmap(lambda along: directional_derivative(lambda g: self.act(g, x), identity, along)[1])
+        field = velocity(group.basis_like(x))
         if field.shape[1:] != x.shape:
             raise ActionError(
                 f"{type(self).__name__}.act returned points of shape {tuple(field.shape[1:])} for points of shape "

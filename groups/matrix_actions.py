@@ -9,12 +9,19 @@ from torch import Tensor
 from typing_extensions import override
 
 from groups.action import GroupAction
-from groups.group import AbstractMatrixGroup
+from groups.group import AbstractMatrixGroup, element_dtype
+from groups.polar import nearest_group_element
 
 
 def _match(g: Tensor, x: Tensor) -> Tensor:
     """A real group element as a complex matrix where the points are complex."""
     return g.to(x.dtype) if x.is_complex() and not g.is_complex() else g
+
+
+def _nearest(group: AbstractMatrixGroup, cross: Tensor, like: Tensor) -> Tensor | None:
+    """The element that :func:`groups.polar.nearest_group_element` finds, in the precision of a point."""
+    found = nearest_group_element(group, cross)
+    return None if found is None else found.to(element_dtype(like, is_complex=group.is_complex))
 
 
 class MatrixAction(GroupAction):
@@ -45,6 +52,10 @@ class LeftMultiplication(MatrixAction):
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         return _match(g, x) @ x
 
+    @override
+    def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor | None:
+        return _nearest(self.group, base_point @ point.mH, point)
+
 
 @final
 class RightMultiplication(MatrixAction):
@@ -57,6 +68,11 @@ class RightMultiplication(MatrixAction):
     @override
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         return x @ _match(self.group.inverse(g), x)
+
+    @override
+    def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor | None:
+        """For unitary g the norm of X g^-1 - Y is that of g X^* - Y^*."""
+        return _nearest(self.group, base_point.mH @ point, point)
 
 
 @final
@@ -72,6 +88,10 @@ class VectorAction(MatrixAction):
     @override
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         return torch.einsum("...ij,...j->...i", _match(g, x), x)
+
+    @override
+    def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor | None:
+        return _nearest(self.group, base_point.unsqueeze(-1) * point.conj().unsqueeze(-2), point)
 
 
 @final

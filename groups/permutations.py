@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
+import numpy as np
 import torch
 from torch import Tensor
 from typing_extensions import override
@@ -32,3 +33,20 @@ class PermutationAction(GroupAction):
         source = self._permutations.inverse(g).unsqueeze(-1)
         batch = torch.broadcast_shapes(g.shape[:-1], x.shape[:-2])
         return x.expand(*batch, *x.shape[-2:]).gather(-2, source.expand(*batch, *x.shape[-2:]))
+
+    @override
+    def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor:
+        """An optimal assignment of particles to places [Crouse2016], one after the other; identities where not finite.
+
+        Cost O(n^3) for each item, on the CPU.
+        """
+        from scipy.optimize import linear_sum_assignment
+
+        batch = torch.broadcast_shapes(point.shape[:-2], base_point.shape[:-2])
+        gaps = (point.unsqueeze(-2) - base_point.unsqueeze(-3)).detach().double().square().sum(-1)
+        gaps = gaps.expand(*batch, *gaps.shape[-2:])
+        finite = gaps.isfinite().flatten(-2).all(-1)[..., None, None]
+        eye = torch.eye(gaps.shape[-1], dtype=gaps.dtype, device=gaps.device)
+        costs = torch.where(finite, gaps, -eye).reshape(-1, *gaps.shape[-2:]).cpu().numpy()
+        places = [linear_sum_assignment(cost)[1] for cost in costs]
+        return torch.as_tensor(np.stack(places), device=point.device).reshape(*batch, -1)

@@ -12,6 +12,7 @@ from typing_extensions import override
 from groups import GroupAction
 from quotient._certificate import certainly
 from quotient._frame import Frame, log_pseudo_volume, orthonormal_frame
+from quotient._listing import nearest_by_listing
 from quotient._orbit_tangent import Generators, OrbitTangent
 from quotient._products import ArrayProduct, gram_matrix, inner_at, overlaps
 from quotient.descent import implicit_step, nearest_by_descent
@@ -172,7 +173,7 @@ class GroupQuotient(OrbitSpace):
 
     @override
     def align(self, point: Tensor, base_point: Tensor) -> Alignment:
-        """By the action's closed form where it has one, else by descent along the orbit from several starts.
+        """By the action's closed form, by going through a finite group, else by descent from several starts.
 
         First derivatives are those of the aligned point, by the implicit function theorem; there are no second ones.
 
@@ -182,6 +183,8 @@ class GroupQuotient(OrbitSpace):
         moving, target = torch.broadcast_tensors(self._prepare(point), self._prepare(base_point))
         with torch.no_grad():
             element = self.action.nearest_element(moving, target) if self._space.chordal else None
+            if element is None:
+                element = nearest_by_listing(self._space, self.action, moving, target)
             kind = AlignmentKind.STATIONARY if element is None else AlignmentKind.GLOBAL
             element = nearest_by_descent(self._space, self.action, moving, target) if element is None else element
         aligned = implicit_step(self._space, self.action, self.action.act(element, moving), target)

@@ -167,7 +167,9 @@ def test_wheel_holds_the_packages_and_nothing_else(tmp_path: Path) -> None:
     files = {path for floor in FLOORS for path in (ROOT / floor).rglob("*")}
     pages = set((ROOT / "applications/molecular/templates").glob("*.*"))
     assert {path.suffix for path in pages} == {".html", ".js"}
-    wanted = weights | pages | {path for path in files if path.suffix == ".py" or path.name == "py.typed"}
+    backbones = set((ROOT / "applications/molecular/proteins/data").glob("*.*"))
+    assert {path.suffix for path in backbones} == {".npz", ".json", ".md"}
+    wanted = weights | pages | backbones | {path for path in files if path.suffix == ".py" or path.name == "py.typed"}
     assert packed == {path.relative_to(ROOT).as_posix() for path in wanted}
     assert {f"{floor}/py.typed" for floor in FLOORS} <= packed
     assert {path.suffix for path in weights} == {".safetensors", ".json"}

@@ -6,8 +6,13 @@ import inspect
 import pkgutil
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+from beartype.roar import BeartypeCallHintViolation
+
+from groups import SpecialOrthogonal, VectorAction, directional_derivative
+from quotient import Euclidean, GroupQuotient, UnprojectedNearSmallOrbits
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("groups", "quotient", "diffusion", "applications")
@@ -95,3 +100,19 @@ def test_files_are_short() -> None:
     assert lengths
     long = {name: count for name, count in lengths.items() if count > MAX_LINES}
     assert not long, f"longer than {MAX_LINES} lines: {long}"
+
+
+def test_types_of_arguments_and_results_are_checked_while_testing() -> None:
+    """Of functions, methods, dataclasses and cached properties, in the two lower floors."""
+    quotient: Any = GroupQuotient(Euclidean(3), VectorAction(SpecialOrthogonal(3)))
+    wrong: Any = "0.1"
+    for call in (
+        lambda: directional_derivative(wrong, wrong, wrong),
+        lambda: quotient.mean_curvature([1.0, 0.0, 0.0]),
+        lambda: UnprojectedNearSmallOrbits(wrong),
+        lambda: GroupQuotient(Euclidean(3), wrong),
+    ):
+        with pytest.raises(BeartypeCallHintViolation):
+            call()
+    checked = GroupQuotient.__dict__["_principal_orbit_dimension"].func
+    assert checked.__wrapped__.__name__ == "_principal_orbit_dimension"

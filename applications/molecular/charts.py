@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, final
 
+from applications.molecular.chart_drawing import Chart, legend_above
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-_INCHES: Final = (4.4, 3.0)
-_SETTINGS: Final[dict[Any, Any]] = {
-    "svg.fonttype": "none",
-    "font.size": 9.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": "#8b929c",
-    "axes.labelcolor": "#333a45",
-    "xtick.color": "#555c68",
-    "ytick.color": "#555c68",
-    "axes.grid": True,
-    "grid.color": "#e6e8ec",
-    "axes.axisbelow": True,
-}
 
 
 @final
@@ -75,9 +59,9 @@ def curve_chart(curves: Mapping[str, Mapping[str, Any]], *, measure: str, label:
                 curve["thresholds"], percent["mean"], stroke.dashes, color=stroke.colour, lw=1.8, label=stroke.label
             )
         axes.set(xlim=(0, 2), ylim=(0, 102), xlabel="threshold (Å)", ylabel=label)
-        _legend(axes)
+        legend_above(axes)
 
-    return _svg(draw, name=f"curve-{measure}", description=f"{label} against the threshold")
+    return Chart(draw, name=f"curve-{measure}", description=f"{label} against the threshold").svg()
 
 
 def bins_chart(bins: Mapping[str, Mapping[str, Any]], names: Sequence[str], *, measure: str, label: str) -> str:
@@ -107,39 +91,12 @@ def bins_chart(bins: Mapping[str, Mapping[str, Any]], names: Sequence[str], *, m
         axes.grid(visible=False, axis="x")
         axes.set(xlim=(-0.6, len(names) - 0.4), xlabel="rotatable bonds", ylabel=label)
         axes.set_ylim(bottom=0)
-        _legend(axes)
+        legend_above(axes)
 
-    return _svg(draw, name=f"bins-{measure.lower()}", description=f"{label} by rotatable bonds")
-
-
-def _legend(axes: Axes) -> None:
-    """Above the axes, where no data can be."""
-    axes.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, columnspacing=1.2)
+    return Chart(draw, name=f"bins-{measure.lower()}", description=f"{label} by rotatable bonds").svg()
 
 
 def bin_label(name: str) -> str:
     """A bin of rotatable bonds for readers: `0` for `0-0`."""
     low, _, high = name.partition("-")
     return low if low == high else name.replace("-", "–")
-
-
-def _svg(draw: Any, *, name: str, description: str) -> str:
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}):
-        figure: Figure = Figure(figsize=_INCHES, layout="constrained")
-        FigureCanvasSVG(figure)
-        draw(figure.add_subplot())
-        stream = io.StringIO()
-        figure.savefig(
-            stream, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        )
-    text = stream.getvalue()
-    # inside a page the element needs no declaration of its name space, and identifiers must be unique
-    body = text[text.index("<svg") :]
-    body = re.sub(r' xmlns(:\w+)?="[^"]*"| (width|height)="[\d.]+pt"| version="[^"]*"', "", body, count=5)
-    body = re.sub(r'\bid="', f'id="{name}-', body)
-    body = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", body).replace("xlink:href", "href")
-    return body.replace("<svg", f'<svg role="img" aria-label="{description}"', 1)

@@ -79,13 +79,18 @@ def read_arrays(folder: Path) -> DatasetArrays:
         DatasetError: one cannot be read, or has another type or shape.
     """
     return DatasetArrays(
-        positions=_array(folder / "positions.npy", np.float32, (3,)),
-        numbers=_array(folder / "atomic_numbers.npy", np.uint8, ()),
-        energies=_array(folder / "energies.npy", np.float64, ()),
+        positions=read_array(folder / "positions.npy", np.float32, (3,)),
+        numbers=read_array(folder / "atomic_numbers.npy", np.uint8, ()),
+        energies=read_array(folder / "energies.npy", np.float64, ()),
     )
 
 
-def _array(path: Path, dtype: type, item: tuple[int, ...]) -> NDArray[Any]:
+def read_array(path: Path, dtype: type, item: tuple[int, ...]) -> NDArray[Any]:
+    """A memory-mapped array of rows of one type and shape.
+
+    Raises:
+        DatasetError: it cannot be read, or has another type or shape.
+    """
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError, SyntaxError, TokenError) as error:
@@ -110,8 +115,8 @@ def read_index(path: Path, arrays: DatasetArrays) -> DatasetIndex:
                 raise damaged(path, f"got {file.metadata.num_rows} molecules of {len(arrays.numbers)} atoms in all")
             table = file.read(columns=["smiles", "source_id", *SIZES, *OFFSETS])
         index = DatasetIndex(
-            smiles=_texts(table["smiles"]),
-            source_ids=_texts(table["source_id"]),
+            smiles=read_texts(table["smiles"]),
+            source_ids=read_texts(table["source_id"]),
             columns={name: table[name].cast(pa.int64()).to_numpy() for name in (*SIZES, *OFFSETS)},
         )
     except (OSError, UnicodeDecodeError, KeyError, pa.ArrowException) as error:
@@ -120,7 +125,12 @@ def read_index(path: Path, arrays: DatasetArrays) -> DatasetIndex:
     return index
 
 
-def _texts(column: pa.ChunkedArray) -> list[str]:
+def read_texts(column: pa.ChunkedArray) -> list[str]:
+    """A column of text without gaps.
+
+    Raises:
+        ArrowInvalid: it is none.
+    """
     if not pa.types.is_string(column.type) or column.null_count:
         raise pa.ArrowInvalid(f"expected text without gaps, got {column.type}")
     return column.to_pylist()

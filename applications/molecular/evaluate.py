@@ -6,9 +6,7 @@ of the references: it is a ceiling for that data, not a rival.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -24,6 +22,7 @@ from applications.molecular.dataset import ConformerRecord, ConformerStore
 from applications.molecular.ensembles import EnsembleOptions, embed, relax_mmff
 from applications.molecular.geometry_checks import GeometryChecker
 from applications.molecular.metrics import MoleculeScore, rmsd_matrix, score
+from applications.molecular.parallel import ordered_map
 from applications.molecular.quality import MoleculeQuality, QualityMeter
 from applications.molecular.readback import GeneratedSet
 from applications.molecular.seeds import derived_seed
@@ -140,20 +139,7 @@ def evaluate(
             f"none of the {len(generated.positions)} molecules is in {store.path} (split {split or 'all'}). "
             "Generate for the molecules of that folder, or choose another --split."
         )
-    results = []
-    context = multiprocessing.get_context("spawn")
-    run = partial(_evaluate_one, options=options)
-    if workers == 1:
-        for result in map(run, tasks):
-            results.append(result)
-            if advance:
-                advance(len(results), len(tasks))
-    else:
-        with ProcessPoolExecutor(max_workers=workers, mp_context=context) as pool:
-            for result in pool.map(run, tasks):
-                results.append(result)
-                if advance:
-                    advance(len(results), len(tasks))
+    results = ordered_map(partial(_evaluate_one, options=options), tasks, workers=workers, advance=advance)
     return results, [smiles for smiles in generated.positions if smiles not in known]
 
 

@@ -17,7 +17,7 @@ from applications.molecular.metrics import MAX_AUTOMORPHISMS
 from applications.molecular.pictures import principal_axes
 from applications.molecular.readback import GeneratedSet
 from applications.molecular.structures import with_conformers
-from applications.molecular.viewing import Structure, plain_structure
+from applications.molecular.viewing import Structure
 
 REFERENCE_COLOUR: Final = "#f2a33a"
 """Colour of the reference in overlays; generated atoms have the colours of their elements."""
@@ -94,7 +94,7 @@ def _overlay(result: MoleculeResult, frames: np.ndarray, references: np.ndarray)
     positions = np.concatenate([target.GetConformer(best).GetPositions(), probe.GetConformer().GetPositions()])
     centred = positions - positions.mean(axis=0)
     turned = centred @ principal_axes(centred)
-    picture = plain_structure(Structure("", both, turned[None]))
+    picture = Structure("", both, turned[None]).plain()
     for number, atom in enumerate(picture["atoms"]):
         # sticks for the one and small balls for the other: both are seen where they coincide
         is_reference = number < target.GetNumAtoms()

@@ -86,3 +86,48 @@ def section(title: str, *parts: str, note: str = "") -> Markup:
     """A titled section of the page, its parts markup, with a note under the title."""
     below = f'<p class="note">{text(note)}</p>' if note else ""
     return Markup(f"<section><h2>{text(title)}</h2>{below}{''.join(parts)}</section>")
+
+
+def counted(n: int, what: str) -> str:
+    """A number with its noun: `1 molecule`, `2 molecules`."""
+    return f"{n:,} {what}" + ("" if n == 1 else "s")
+
+
+def figure(chart: str, caption: str, *, wide: bool = False) -> Markup:
+    """A chart with a caption under it.
+
+    Args:
+        chart: an SVG element.
+        caption: plain text.
+        wide: whether it may fill the page.
+    """
+    kind = ' class="wide"' if wide else ""
+    return Markup(f"<figure{kind}>{chart}<figcaption>{text(caption)}</figcaption></figure>")
+
+
+def tile(label: str, value: Markup, below: Mapping[str, object]) -> Markup:
+    """A headline figure with others under it.
+
+    Args:
+        label: what it is.
+        value: the figure.
+        below: figures to compare it with, by name.
+    """
+    pairs = "".join(f"<dt>{text(name)}</dt><dd>{text(other)}</dd>" for name, other in below.items())
+    listed = f"<dl>{pairs}</dl>" if below else ""
+    return Markup(f'<div class="tile"><h3>{text(label)}</h3><b>{value}</b>{listed}</div>')
+
+
+def card(index: int, title: str, *lines: str, label: str) -> Markup:
+    """A structure that can be turned, with text under it.
+
+    Args:
+        index: of the structure in the data of the page.
+        title: its name.
+        lines: markup under the name.
+        label: for those who do not see it.
+    """
+    return Markup(
+        f'<div class="card"><canvas data-item="{index}" role="img" aria-label="{html.escape(label, quote=True)}">'
+        f"</canvas><div><strong>{text(title)}</strong>{'<br>'.join(lines)}</div></div>"
+    )

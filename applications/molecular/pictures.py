@@ -1,7 +1,8 @@
-"""Ball-and-stick pictures of conformers, as a PNG grid; matplotlib only, no display and no network needed."""
+"""Pictures of structures as a PNG grid, conformers as balls and sticks; matplotlib only, no display, no network."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, final
 import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,10 +32,32 @@ def atom_style(atomic_number: int) -> tuple[str, float]:
     return _COLOURS.get(atomic_number, _UNKNOWN_COLOUR), _RADII.get(atomic_number, _DEFAULT_RADIUS)
 
 
+class AbstractPanel(ABC):
+    """One picture of the grid.
+
+    Attributes:
+        title: text under it.
+    """
+
+    title: str
+
+    @abstractmethod
+    def positions(self) -> NDArray[np.float64]:
+        """Coordinates in Å of what is drawn, [n, 3]."""
+
+    @abstractmethod
+    def core(self) -> NDArray[np.bool_]:
+        """Which of them decide how the picture is turned and superposed, [n]."""
+
+    @abstractmethod
+    def draw(self, axes: Axes, positions: NDArray[np.float64]) -> None:
+        """Draw it with these coordinates, [n, 3]: x to the right, y up, z towards the eye."""
+
+
 @final
 @dataclass(frozen=True)
-class Panel:
-    """One picture of the grid.
+class Panel(AbstractPanel):
+    """A conformer as balls and sticks.
 
     Attributes:
         mol: molecule with the conformer to draw.
@@ -45,11 +69,26 @@ class Panel:
     title: str
     conf_id: int = -1
 
+    @override
+    def positions(self) -> NDArray[np.float64]:
+        return self.mol.GetConformer(self.conf_id).GetPositions()
 
-def draw_grid(rows: Sequence[Sequence[Panel]], path: Path, *, panel_inches: float = 2.6, dpi: int = 110) -> None:
+    @override
+    def core(self) -> NDArray[np.bool_]:
+        heavy = np.array([a.GetAtomicNum() > 1 for a in self.mol.GetAtoms()])
+        return heavy if heavy.sum() > 2 else np.ones_like(heavy)
+
+    @override
+    def draw(self, axes: Axes, positions: NDArray[np.float64]) -> None:
+        _draw(axes, self.mol, positions)
+
+
+def draw_grid(
+    rows: Sequence[Sequence[AbstractPanel]], path: Path, *, panel_inches: float = 2.6, dpi: int = 110
+) -> None:
     """Draw panels in rows and save them as a PNG. All panels share one scale, so sizes can be compared.
 
-    Each molecule is turned to show its widest side; conformers of one row are superposed on the first of it.
+    Each structure is turned to show its widest side; conformers of one row are superposed on the first of it.
 
     Args:
         rows: panels; rows may have different lengths.
@@ -78,25 +117,22 @@ def draw_grid(rows: Sequence[Sequence[Panel]], path: Path, *, panel_inches: floa
             axes.set_xlim(-half_width, half_width)
             extra = 0.3 / panel_inches * 2 * half_width
             axes.set_ylim(-heights[i] / 2 - extra, heights[i] / 2)
-            _draw(axes, panel.mol, frame)
+            panel.draw(axes, frame)
             axes.text(0, -heights[i] / 2 - 0.6 * extra, panel.title, ha="center", va="center", fontsize=8)
     canvas.print_png(str(path))
 
 
-def _oriented(row: Sequence[Panel]) -> list[NDArray[np.float64]]:
+def _oriented(row: Sequence[AbstractPanel]) -> list[NDArray[np.float64]]:
     """Coordinates of the panels of a row: the first along its principal axes, the others superposed on it."""
     placed: list[NDArray[np.float64]] = []
-    target: tuple[Chem.Mol, NDArray[np.float64]] | None = None
+    target: NDArray[np.float64] | None = None
     for panel in row:
-        positions = panel.mol.GetConformer(panel.conf_id).GetPositions()
-        heavy = np.array([a.GetAtomicNum() > 1 for a in panel.mol.GetAtoms()])
-        chosen = heavy if heavy.sum() > 2 else np.ones_like(heavy)
+        positions, chosen = panel.positions(), panel.core()
         centred = positions - positions[chosen].mean(axis=0)
-        if target is not None and target[0].GetNumAtoms() == panel.mol.GetNumAtoms():
-            turned = centred @ _rotation_onto(centred[chosen], target[1][chosen])
+        if target is not None and len(target) == len(positions):
+            turned = centred @ _rotation_onto(centred[chosen], target[chosen])
         else:
-            turned = centred @ principal_axes(centred[chosen])
-            target = (panel.mol, turned)
+            turned = target = centred @ principal_axes(centred[chosen])
         box = (turned.max(axis=0) + turned.min(axis=0)) / 2
         placed.append(turned - box)
     return placed

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,6 +13,8 @@ from typing import Final, final
 
 from rdkit import Chem, rdBase
 
+from applications.extras import MissingExtraError, has_module
+from applications.molecular.parallel import chunked_map
 from applications.molecular.stereo import specified_bonds, specified_centres, unspecified
 from applications.molecular.structures import with_conformers
 
@@ -22,11 +22,6 @@ DEFAULT_LIMIT: Final = 200
 """Conformers checked where no number is asked for."""
 
 _CHUNK: Final = 10
-
-
-@final
-class MissingExtraError(ValueError):
-    """An optional dependency is not installed."""
 
 
 @final
@@ -51,9 +46,7 @@ class PoseBustersReport:
 
 def has_posebusters() -> bool:
     """True if PoseBusters is installed."""
-    from importlib.util import find_spec
-
-    return find_spec("posebusters") is not None
+    return has_module("posebusters")
 
 
 def require_posebusters() -> None:
@@ -113,19 +106,7 @@ def bust(
         MissingExtraError: PoseBusters is not installed.
     """
     require_posebusters()
-    chunks = [list(conformers[i : i + _CHUNK]) for i in range(0, len(conformers), _CHUNK)]
-    rows: list[dict[str, bool]] = []
-    if workers == 1:
-        for chunk in map(_bust_chunk, chunks):
-            rows += chunk
-            if advance:
-                advance(len(rows), len(conformers))
-    else:
-        with ProcessPoolExecutor(max_workers=workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-            for chunk in pool.map(_bust_chunk, chunks):
-                rows += chunk
-                if advance:
-                    advance(len(rows), len(conformers))
+    rows = chunked_map(_bust_chunk, conformers, chunk=_CHUNK, workers=workers, advance=advance)
     names = list(dict.fromkeys(name for row in rows for name in row))
     checked = {name: sum(name in row for row in rows) for name in names}
     return PoseBustersReport(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +17,7 @@ from applications.molecular.metrics import MAX_AUTOMORPHISMS, Failures, Summary,
 from applications.molecular.posebusters import PoseBustersReport
 from applications.molecular.quality import summarise_quality
 from applications.molecular.readback import GeneratedSet
+from applications.molecular.report_files import write_json
 
 _ROTATABLE_BINS = ((0, 0), (1, 2), (3, 4), (5, 7), (8, 1000))
 _STATISTICS = ("mean", "median", "low", "high", "n", "median_low", "median_high")
@@ -110,7 +110,7 @@ def write_report(folder: Path, report: Mapping[str, Any], results: Sequence[Mole
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in ("report.json", "summary.csv", "molecules.csv", "curve.csv")]
-    paths[0].write_text(json.dumps(_without_nan(report), indent=2))
+    write_json(paths[0], report)
     with paths[1].open("w", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["source", "measure", *_STATISTICS])
@@ -197,12 +197,3 @@ def _values(result: MoleculeResult) -> list[float]:
     for quality in result.quality.values():
         values += asdict(quality).values()
     return values
-
-
-def _without_nan(value: Any) -> Any:
-    """JSON has no NaN: a missing mean is null."""
-    if isinstance(value, Mapping):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

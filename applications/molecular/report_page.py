@@ -11,7 +11,19 @@ from applications.molecular.charts import STROKES, bin_label, bins_chart, curve_
 from applications.molecular.evaluate import Source
 from applications.molecular.geometry_checks import BOND_TOLERANCE, CLASH_TOLERANCE
 from applications.molecular.overlays import REFERENCE_COLOUR, Overlay
-from applications.molecular.page_parts import Markup, bar, number, section, table, text, with_interval
+from applications.molecular.page_parts import (
+    Markup,
+    bar,
+    card,
+    counted,
+    figure,
+    number,
+    section,
+    table,
+    text,
+    tile,
+    with_interval,
+)
 from applications.molecular.provenance import provenance_section
 from applications.molecular.ring_planarity import FLATNESS_TOLERANCE
 from applications.molecular.viewing import embedded_json, filled_template, template_text
@@ -53,7 +65,7 @@ def write_report_page(
         _failures(report),
         provenance_section(report),
     ]
-    title = f"Conformers of {_count(report['molecules'], 'molecule')} against their references"
+    title = f"Conformers of {counted(report['molecules'], 'molecule')} against their references"
     page = filled_template(
         "report.html",
         TITLE=html.escape(title),
@@ -66,17 +78,13 @@ def write_report_page(
     return path
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n:,} {what}" + ("" if n == 1 else "s")
-
-
 def _lead(report: Mapping[str, Any]) -> Markup:
     made, asked = report["conformers"], report["conformers_requested"]
     words = f"{made:,} of {asked:,} conformers compared with their references by heavy-atom RMSD."
     failed = report["molecules_failed"]
     if failed:
         rule = "count as coverage zero" if report["failures"] == "zero" else "are left out of every mean"
-        words += f" {_count(failed, 'molecule')} without any conformer: they {rule}."
+        words += f" {counted(failed, 'molecule')} without any conformer: they {rule}."
     words += " Square brackets are 95 % bootstrap intervals over molecules."
     method = report["references"].get("method")
     source = f'<p class="soft">References: {text(method)}.</p>' if method else ""
@@ -93,13 +101,8 @@ def _headline(report: Mapping[str, Any]) -> Markup:
         label = f"{names.get(measure, measure)}, Å" if measure in names else f"{kind} at {threshold} Å"
         digits, percent = (3, False) if measure in names else (1, True)
         cells = {source: with_interval(by[measure], digits=digits, percent=percent) for source, by in scores.items()}
-        others = "".join(
-            f"<dt>{text(STROKES[source].label)}</dt><dd>{cell}</dd>"
-            for source, cell in cells.items()
-            if source != Source.MODEL.value
-        )
-        below = f"<dl>{others}</dl>" if others else ""
-        tiles.append(f'<div class="tile"><h3>{text(label)}</h3><b>{cells[Source.MODEL.value]}</b>{below}</div>')
+        others = {STROKES[source].label: cell for source, cell in cells.items() if source != Source.MODEL.value}
+        tiles.append(tile(label, cells[Source.MODEL.value], others))
     note = (
         "AMR: mean distance to the nearest conformer of the other set, lower is better; coverage: share nearer than "
         "the threshold, higher is better. Recall (R) goes over references, precision (P) over generated conformers."
@@ -107,13 +110,9 @@ def _headline(report: Mapping[str, Any]) -> Markup:
     return section("Distances and coverage", f'<div class="grid">{"".join(tiles)}</div>', note=note)
 
 
-def _figure(chart: str, caption: str) -> str:
-    return f"<figure>{chart}<figcaption>{text(caption)}</figcaption></figure>"
-
-
 def _curves(report: Mapping[str, Any]) -> Markup:
     charts = [
-        _figure(curve_chart(report["curve"], measure=measure, label=f"{name} (%)"), caption)
+        figure(curve_chart(report["curve"], measure=measure, label=f"{name} (%)"), caption)
         for measure, name, caption in (
             ("recall", "COV-R", "References that a generated conformer comes this close to."),
             ("precision", "COV-P", "Generated conformers that come this close to a reference."),
@@ -126,14 +125,14 @@ def _curves(report: Mapping[str, Any]) -> Markup:
 def _by_bonds(report: Mapping[str, Any]) -> Markup:
     bins, counts = report["by_rotatable_bonds"], report["molecules_by_rotatable_bonds"]
     charts = [
-        _figure(bins_chart(bins, list(counts), measure=measure, label=f"{name} AMR (Å)"), "")
+        figure(bins_chart(bins, list(counts), measure=measure, label=f"{name} AMR (Å)"), "")
         for measure, name in (("AMR-R", "recall"), ("AMR-P", "precision"))
     ]
     measures = [m for m in bins[Source.MODEL.value][next(iter(counts))] if m.startswith("AMR")]
     coverages = [m for m in bins[Source.MODEL.value][next(iter(counts))] if m.startswith("COV")][:2]
     rows = []
     for name, n in counts.items():
-        rows.append([f"{bin_label(name)} rotatable bonds, {_count(n, 'molecule')}"])
+        rows.append([f"{bin_label(name)} rotatable bonds, {counted(n, 'molecule')}"])
         for source, by_bin in bins.items():
             figures = [with_interval(by_bin[name][m], digits=2) for m in measures]
             figures += [with_interval(by_bin[name][m], digits=0, percent=True) for m in coverages]
@@ -175,7 +174,7 @@ def _stereo(report: Mapping[str, Any]) -> Markup:
     if attempts:
         first = attempts.get("1", 0) / sum(attempts.values())
         rows.append(["rows of the table settled by the first sample", number(first, digits=1, percent=True)])
-    caption = f"Of {_count(stereo['conformers_with_specified_stereo'], 'conformer')} whose molecule specifies some."
+    caption = f"Of {counted(stereo['conformers_with_specified_stereo'], 'conformer')} whose molecule specifies some."
     return section("Stereochemistry", table(["", "share"], rows, caption=caption))
 
 
@@ -194,7 +193,7 @@ def _posebusters(report: Mapping[str, Any]) -> Markup:
         for name in names
     ]
     passed = number(busted["pass_rate"], digits=1, percent=True)
-    lead = f"<p>{text(passed)} of {_count(busted['n'], 'conformer')} pass every check that applies to them.</p>"
+    lead = f"<p>{text(passed)} of {counted(busted['n'], 'conformer')} pass every check that applies to them.</p>"
     note = f"PoseBusters {busted['version']}, configuration mol, and regen without its RMSD where stereo is specified."
     return section("PoseBusters", lead, table(["check", "passes", "of", ""], rows), note=note)
 
@@ -204,7 +203,7 @@ def _speed(report: Mapping[str, Any]) -> Markup | str:
     if not rate:
         return ""
     steps = (report["generation"] or {}).get("steps")
-    words = f"{rate:.2f} conformers per second in the model" + (f", {_count(steps, 'step')} each" if steps else "")
+    words = f"{rate:.2f} conformers per second in the model" + (f", {counted(steps, 'step')} each" if steps else "")
     return section("Speed", f"<p>{text(words)}.</p>")
 
 
@@ -227,13 +226,15 @@ def _card(overlay: Overlay, index: int) -> str:
     r = overlay.result
     score = r.scores[Source.MODEL]
     measured = f"AMR-P {score.amr_precision:.2f} Å, AMR-R {score.amr_recall:.2f} Å"
-    counted = f"shown {overlay.rmsd:.2f} Å apart; {_count(r.rotatable_bonds, 'rotatable bond')}, "
-    counted += f"{r.n_generated} generated, {_count(r.n_references, 'reference')}"
-    label = html.escape(f"{r.name or r.smiles}: conformer and nearest reference", quote=True)
-    return (
-        f'<div class="card"><canvas data-item="{index}" role="img" aria-label="{label}"></canvas><div>'
-        f'<strong>{text(r.name or r.smiles)}</strong><span class="mono soft">{text(r.smiles)}</span><br>'
-        f'{text(measured)}<br><span class="soft">{text(counted)}</span></div></div>'
+    counts = f"shown {overlay.rmsd:.2f} Å apart; {counted(r.rotatable_bonds, 'rotatable bond')}, "
+    counts += f"{r.n_generated} generated, {counted(r.n_references, 'reference')}"
+    return card(
+        index,
+        r.name or r.smiles,
+        f'<span class="mono soft">{text(r.smiles)}</span>',
+        text(measured),
+        f'<span class="soft">{text(counts)}</span>',
+        label=f"{r.name or r.smiles}: conformer and nearest reference",
     )
 
 
@@ -241,10 +242,10 @@ def _failures(report: Mapping[str, Any]) -> Markup:
     missing = report["missing"]
     parts = []
     if report["duplicates"]:
-        parts.append(f"<p>{_count(report['duplicates'], 'conformer')} left out as repeats of another one.</p>")
+        parts.append(f"<p>{counted(report['duplicates'], 'conformer')} left out as repeats of another one.</p>")
     if report["without_reference"]:
         names = ", ".join(report["without_reference"][:_MOST_FAILURES])
-        n = _count(report["molecules_without_reference"], "molecule")
+        n = counted(report["molecules_without_reference"], "molecule")
         parts.append(f'<p>{n} without a reference: <span class="mono">{text(names)}</span></p>')
     if missing:
         rows = [

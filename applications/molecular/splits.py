@@ -126,12 +126,21 @@ class _Layout(Enum):
 
 
 def read_split_file(path: Path) -> FileSplit:
+    """The rule of a file in the form that `read_split_names` takes.
+
+    Raises:
+        SplitError: the file is missing, of another form, empty, or has a molecule in two splits.
+    """
+    return FileSplit(read_split_names(path), origin=path.name)
+
+
+def read_split_names(path: Path) -> dict[str, Split]:
     """Read a split from lines of `split<TAB>id`, or from JSON with a list of identifiers per split.
 
     Splits are train, validation (or val, valid) and test. Empty lines and lines that start with # are left out.
 
     Raises:
-        SplitError: the file is missing, of another form, empty, or has a molecule in two splits.
+        SplitError: the file is missing, of another form, empty, or has an identifier in two splits.
     """
     try:
         content = path.read_text(encoding="utf-8")
@@ -143,8 +152,8 @@ def read_split_file(path: Path) -> FileSplit:
         if splits.setdefault(name, split) is not split:
             raise SplitError(f"{path}: {name!r} is in {splits[name].value} and in {split.value}. Keep one of them.")
     if not splits:
-        raise SplitError(f"{path} names no molecule, expected {_Layout.LINES.value} or {_Layout.JSON.value}")
-    return FileSplit(splits, origin=path.name)
+        raise SplitError(f"{path} names nothing, expected {_Layout.LINES.value} or {_Layout.JSON.value}")
+    return splits
 
 
 def divide(records: Sequence[ConformerRecord], rule: AbstractSplitRule) -> dict[str, list[int]]:

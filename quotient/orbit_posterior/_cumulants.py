@@ -32,6 +32,10 @@ class LogPartition(abc.ABC):
     def first(self, theta: Tensor) -> Tensor:
         """Grad phi = E[T]."""
 
+    def value_and_first(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        """Both. A hook for families whose formulas share their work."""
+        return self.value(theta), self.first(theta)
+
     @abc.abstractmethod
     def second(self, theta: Tensor, direction: Tensor) -> Tensor:
         """Cov(T) applied to a direction."""
@@ -49,6 +53,11 @@ def log_partition(family: LogPartition, theta: Tensor) -> Tensor:
 def expectation(family: LogPartition, theta: Tensor) -> Tensor:
     """E[T] = grad phi(theta), twice differentiable."""
     return _First.apply(family, theta)  # pyright: ignore[reportReturnType]
+
+
+def log_partition_and_expectation(family: LogPartition, theta: Tensor) -> tuple[Tensor, Tensor]:
+    """phi(theta) and E[T], differentiable as each of them is."""
+    return _Both.apply(family, theta)  # pyright: ignore[reportReturnType]
 
 
 def _keep_inputs(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
@@ -79,6 +88,30 @@ class _Value(Function):
         rank = ctx.family.event_ndim
         product = tangent * expectation(ctx.family, theta)
         return product.sum(tuple(range(-rank, 0))) if rank else product
+
+
+@final
+class _Both(Function):
+    generate_vmap_rule = True
+    setup_context = staticmethod(_keep_inputs)
+
+    @staticmethod
+    def forward(family: LogPartition, theta: Tensor) -> tuple[Tensor, Tensor]:
+        return family.value_and_first(theta)
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> tuple[None, Any]:
+        (theta,), (of_value, of_first) = ctx.saved_tensors, grad_outputs
+        wide = of_value.reshape((*of_value.shape, *(1,) * ctx.family.event_ndim))
+        return None, wide * expectation(ctx.family, theta) + _Second.apply(ctx.family, theta, of_first)
+
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> tuple[Any, Any]:
+        (theta,), (_, tangent) = ctx.saved_tensors, grad_inputs
+        rank = ctx.family.event_ndim
+        product = tangent * expectation(ctx.family, theta)
+        along = product.sum(tuple(range(-rank, 0))) if rank else product
+        return along, _Second.apply(ctx.family, theta, tangent)
 
 
 @final

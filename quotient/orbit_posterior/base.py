@@ -64,6 +64,11 @@ class OrbitPosterior(abc.ABC):
     def estimate(self, dual: Tensor, point: Tensor) -> OrbitEstimate:
         """Both, with their errors; zero errors mean that the formulas are exact up to rounding."""
 
+    def log_normalizer_and_mean(self, dual: Tensor, point: Tensor) -> tuple[Tensor, Tensor]:
+        """Both, for y = ``dual`` and x = ``point``. A documented hook: closed formulas share their work."""
+        mean = self.mean(dual, point)
+        return self.log_normalizer(dual, point), mean
+
     def scaled_log_normalizer(self, dual: Tensor, point: Tensor) -> Tensor:
         """Log Z(y, x) - max_g <y, g x>, shape ``[...]``, without cancellation; a constant of differentiation.
 
@@ -84,7 +89,7 @@ class ExactOrbitPosterior(OrbitPosterior):
 
     @override
     def estimate(self, dual: Tensor, point: Tensor) -> OrbitEstimate:
-        log_normalizer, mean = self.log_normalizer(dual, point), self.mean(dual, point)
+        log_normalizer, mean = self.log_normalizer_and_mean(dual, point)
         return OrbitEstimate(
             log_normalizer=log_normalizer,
             mean=mean,
@@ -116,6 +121,10 @@ class ActionOrbitPosterior(ExactOrbitPosterior):
     def _mean(self, dual: Tensor, point: Tensor) -> Tensor:
         """E[g x] of prepared arrays."""
 
+    def _both(self, dual: Tensor, point: Tensor) -> tuple[Tensor, Tensor]:
+        """Log Z and E[g x] of prepared arrays. A hook for formulas that share their work."""
+        return self._log_normalizer(dual, point), self._mean(dual, point)
+
     @abc.abstractmethod
     def _scaled_log_normalizer(self, dual: Tensor, point: Tensor) -> Tensor:
         """Log Z - max <y, g x> of prepared arrays without gradients."""
@@ -127,6 +136,12 @@ class ActionOrbitPosterior(ExactOrbitPosterior):
     @override
     def mean(self, dual: Tensor, point: Tensor) -> Tensor:
         return self._mean(*prepare(self.action, dual, point)).to(result_dtype(dual, point)[0])
+
+    @override
+    def log_normalizer_and_mean(self, dual: Tensor, point: Tensor) -> tuple[Tensor, Tensor]:
+        dtype, real = result_dtype(dual, point)
+        log_normalizer, mean = self._both(*prepare(self.action, dual, point))
+        return log_normalizer.to(real), mean.to(dtype)
 
     @override
     def scaled_log_normalizer(self, dual: Tensor, point: Tensor) -> Tensor:

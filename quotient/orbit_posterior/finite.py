@@ -59,9 +59,14 @@ class FiniteOrbitPosterior(ActionOrbitPosterior):
 
     @override
     def _mean(self, dual: Tensor, point: Tensor) -> Tensor:
+        return self._both(dual, point)[1]
+
+    @override
+    def _both(self, dual: Tensor, point: Tensor) -> tuple[Tensor, Tensor]:
         moved, exponents = self._orbit(dual, point)
         shares = torch.softmax(exponents, 0)
-        return (widen(shares, self.action.point_ndim) * moved).sum(0)
+        mean = (widen(shares, self.action.point_ndim) * moved).sum(0)
+        return torch.logsumexp(exponents, 0) - math.log(len(self._elements)), mean
 
     @override
     def _scaled_log_normalizer(self, dual: Tensor, point: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import final
 from torch import Tensor
 from typing_extensions import override
 
-from quotient.orbit_posterior._cumulants import expectation, log_partition
+from quotient.orbit_posterior._cumulants import expectation, log_partition, log_partition_and_expectation
 from quotient.orbit_posterior.base import ActionOrbitPosterior
 from quotient.orbit_posterior.rotation_family import ProperSVD, RotationFamily, scaled_log_partition
 
@@ -45,6 +45,11 @@ class RotationOrbitPosterior(ActionOrbitPosterior):
     @override
     def _mean(self, dual: Tensor, point: Tensor) -> Tensor:
         return self._turn(expectation(self._family, self._cross(dual, point)), point)
+
+    @override
+    def _both(self, dual: Tensor, point: Tensor) -> tuple[Tensor, Tensor]:
+        log_normalizer, mean = log_partition_and_expectation(self._family, self._cross(dual, point))
+        return log_normalizer, self._turn(mean, point)
 
     @override
     def _scaled_log_normalizer(self, dual: Tensor, point: Tensor) -> Tensor:

@@ -127,6 +127,13 @@ class RotationFamily(LogPartition):
         return frame.rotate_back(torch.diag_embed(principal_mean(frame.values)))
 
     @override
+    def value_and_first(self, theta: Tensor) -> tuple[Tensor, Tensor]:
+        frame = ProperSVD.of(theta)
+        scaled, mean = _scaled_and_mean(frame.values)
+        value = frame.values.sum(-1) + torch.where(frame.finite, scaled, torch.full_like(scaled, torch.nan))
+        return value, frame.rotate_back(torch.diag_embed(mean))
+
+    @override
     def second(self, theta: Tensor, direction: Tensor) -> Tensor:
         frame = ProperSVD.of(theta)
         square, fourth = _moment_tensors(frame.values, (1, 2))
@@ -154,10 +161,15 @@ class RotationFamily(LogPartition):
 
 def principal_mean(values: Tensor) -> Tensor:
     """Diagonal of E[R] for F = diag(s), s_1 >= s_2 >= |s_3|, shape ``[..., 3]``; other entries vanish."""
-    _, moments = tilted_dirichlet(
+    return _scaled_and_mean(values)[1]
+
+
+def _scaled_and_mean(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Log of the normaliser over its largest integrand, and the diagonal of E[R], for finite F = diag(s)."""
+    scaled, moments = tilted_dirichlet(
         quaternion_gaps(values), _QUATERNION_POWERS, [(0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)]
     )
-    return 1 - 2 * (moments.sum(-1, keepdim=True) - moments)
+    return scaled, 1 - 2 * (moments.sum(-1, keepdim=True) - moments)
 
 
 def scaled_log_partition(frame: ProperSVD) -> Tensor:

@@ -84,11 +84,17 @@ class SphereFamily(LogPartition):
 
     @override
     def first(self, theta: Tensor) -> Tensor:
+        return self.value_and_first(theta)[1]
+
+    @override
+    def value_and_first(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         small = self._is_small(theta)
+        quarter = torch.where(small, theta, torch.zeros_like(theta)) / 4
         safe = torch.where(small, torch.ones_like(theta), theta).sqrt()
-        large = (1 - 2 * self._moments(safe, 1)[1][..., 0]) / (2 * safe)
-        (r0,) = _ratios(self.dim / 2, torch.where(small, theta, torch.zeros_like(theta)) / 4, 1)
-        return torch.where(small, r0 / 4, large)
+        scaled, moments = self._moments(safe, 1)
+        (r0,) = _ratios(self.dim / 2, quarter, 1)
+        value = torch.where(small, torch.log1p(self._excess(quarter)), safe + scaled)
+        return value, torch.where(small, r0 / 4, (1 - 2 * moments[..., 0]) / (2 * safe))
 
     @override
     def second(self, theta: Tensor, direction: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing_extensions import override
 from groups import GroupAction
 from quotient.errors import PointShapeError
 from quotient.orbit_posterior._arrays import inner, orbit_points, widen
-from quotient.orbit_posterior._cumulants import expectation, log_partition
+from quotient.orbit_posterior._cumulants import expectation, log_partition, log_partition_and_expectation
 from quotient.orbit_posterior.base import ActionOrbitPosterior
 from quotient.orbit_posterior.sphere_family import SphereFamily
 
@@ -110,6 +110,11 @@ class TransitiveOrbitPosterior(ActionOrbitPosterior):
     def _mean(self, dual: Tensor, point: Tensor) -> Tensor:
         factor = 2 * expectation(self._family, self._square(dual, point)) * inner(point, point, 1)
         return factor.unsqueeze(-1) * dual
+
+    @override
+    def _both(self, dual: Tensor, point: Tensor) -> tuple[Tensor, Tensor]:
+        log_normalizer, mean = log_partition_and_expectation(self._family, self._square(dual, point))
+        return log_normalizer, (2 * mean * inner(point, point, 1)).unsqueeze(-1) * dual
 
     @override
     def _scaled_log_normalizer(self, dual: Tensor, point: Tensor) -> Tensor:

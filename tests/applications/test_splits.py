@@ -91,7 +91,7 @@ def test_a_file_names_molecules_by_identifier_or_smiles(content: str, tmp_path: 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "names no molecule"),
+        ("", "names nothing"),
         ("train a", "line 1.*expected lines of"),
         ("holdout\ta", "expected one of train"),
         ("train\ta\ntest\ta", "'a' is in train and in test"),

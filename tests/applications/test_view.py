@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 from typer.testing import CliRunner
 
 from applications import doctor
 from applications.cli import app
-from applications.molecular.viewing import ViewError, read_structures
+from applications.molecular.viewing import Structure, ViewError, read_structures
+from tests.applications.ideal_chains import helix, moved, write_pdb
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -87,6 +89,7 @@ def test_pages_hold_every_structure_and_nothing_from_a_network(sdf: Path) -> Non
 def test_models_of_a_pdb_are_the_frames_of_one_structure(pdb: Path) -> None:
     (structure,) = read_structures(pdb)
     assert structure.frames.shape == (4, 4, 3)
+    assert isinstance(structure, Structure)
     assert structure.mol.GetNumBonds() == 3
     code, _ = run(str(pdb), "-o", str(pdb.with_suffix(".html")))
     assert code == 0
@@ -129,3 +132,49 @@ def test_the_doctor_reports_what_is_broken(monkeypatch: pytest.MonkeyPatch, tmp_
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 1
     assert "2 problems" in result.output
+
+
+def test_proteins_are_traces_with_gaps(tmp_path: Path) -> None:
+    frames = np.stack([helix(12), moved(helix(12), 1)])
+    path = write_pdb(tmp_path / "two.pdb", frames, [*range(1, 7), *range(20, 26)])
+    (structure,) = read_structures(path)
+    assert structure.frames.shape == (2, 12, 3)
+    code, _ = run(str(path), "--html")
+    assert code == 0
+    (entry,) = data_of(path.with_suffix(".html"))
+    points, bonds = np.array(entry["frames"]), entry["bonds"]
+    assert len(bonds) == 2 * 4 * 5, "four pieces between residues, none across the gap"
+    assert all(j == i + 1 for i, j, _ in bonds)
+    assert (20, 21, 1) not in {tuple(bond) for bond in bonds}
+    assert len(points[0]) == len(entry["atoms"]) == 42
+    assert len({atom["colour"] for atom in entry["atoms"]}) > 20
+    np.testing.assert_allclose(points.mean(1), 0, atol=0.5)
+    # the line passes through every CA atom, and is not mirrored
+    through = points[0][[*range(0, 21, 4), *range(21, 42, 4)]]
+    expected = frames[0]
+    np.testing.assert_allclose(
+        np.linalg.norm(through[:, None] - through, axis=-1),
+        np.linalg.norm(expected[:, None] - expected, axis=-1),
+        atol=0.02,
+    )
+    volume = [np.linalg.det(np.diff(x[:4], axis=0)) for x in (through, expected)]
+    np.testing.assert_allclose(*volume, rtol=0.02)
+    assert run(str(path))[0] == 0
+    assert path.with_suffix(".png").read_bytes().startswith(PNG)
+
+
+def test_a_way_from_noise_to_a_chain_is_one_strip(tmp_path: Path) -> None:
+    noise = 15 * np.random.default_rng(0).standard_normal((12, 3))
+    frames = np.stack([(1 - t) * noise + t * helix(12) for t in np.linspace(0, 1, 9)])
+    (structure,) = read_structures(write_pdb(tmp_path / "path.pdb", frames))
+    assert structure.frames.shape == (9, 12, 3)
+    assert len(structure.plain()["bonds"]) == 4 * 11
+
+
+def test_a_picture_of_a_trace_runs_from_blue_to_red(tmp_path: Path) -> None:
+    path = write_pdb(tmp_path / "one.pdb", helix(30)[None])
+    assert run(str(path))[0] == 0
+    pixels = imread(path.with_suffix(".png"))[..., :3].reshape(-1, 3)
+    assert ((pixels[:, 0] - pixels[:, 2]) > 0.4).sum() > 50
+    assert ((pixels[:, 2] - pixels[:, 0]) > 0.3).sum() > 50
+    assert (pixels.min(axis=1) > 0.99).mean() > 0.3

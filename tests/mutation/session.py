@@ -22,7 +22,7 @@ _SLOW_CAP = 120.0
 FLOORS = ("groups", "quotient", "diffusion")
 _FOREIGN = (
     "torch torch._dynamo torch.func numpy scipy.stats scipy.special scipy.linalg scipy.integrate scipy.optimize sympy "
-    "mpmath beartype jaxtyping hypothesis.strategies hypothesis.extra lightning safetensors.torch geomstats.backend "
+    "mpmath beartype hypothesis.strategies hypothesis.extra lightning safetensors.torch geomstats.backend "
     "geomstats.geometry.fiber_bundle geomstats.geometry.group_action geomstats.geometry.lie_group "
     "geomstats.geometry.poincare_half_space geomstats.geometry.quotient_metric geomstats.geometry.spd_matrices "
     "geomstats.geometry.special_euclidean geomstats.geometry.special_orthogonal geomstats.geometry.hypersphere"

@@ -1,6 +1,7 @@
 "use strict";
-// Ball-and-stick drawing on a canvas. An item has atoms (symbol, colour, size), bonds (i, j, order), frames of
-// coordinates in angstrom and a radius; a view has an item, a frame, a turn (3x3, row by row), a zoom and hydrogens.
+// Ball-and-stick drawing on a canvas. An item has atoms (symbol, colour, size; none is drawn at size 0), bonds
+// (i, j, order), frames of coordinates in angstrom, a radius and perhaps the width of its sticks; a view has an item, a
+// frame, a turn (3x3, row by row), a zoom and hydrogens.
 const UNTURNED = [1, 0, 0, 0, 1, 0, 0, 0, 1];
 function rotated(turn, p) {
   return [0, 3, 6].map(r => turn[r] * p[0] + turn[r + 1] * p[1] + turn[r + 2] * p[2]);
@@ -34,14 +35,14 @@ function paint(canvas, view) {
       for (let n = 0; n < order; n++) {
         const off = (n - (order - 1) / 2) * 0.2, ox = -dy / size * off, oy = dx / size * off;
         pen.strokeStyle = shade(item.atoms[end].colour, near(end));
-        pen.lineWidth = (order > 1 ? 0.1 : 0.17) * scale;
+        pen.lineWidth = (order > 1 ? 0.1 : item.stick || 0.17) * scale;
         pen.lineCap = "round"; pen.beginPath();
         pen.moveTo((points[end][0] + ox) * scale, -(points[end][1] + oy) * scale);
         pen.lineTo((middle[0] + ox) * scale, -(middle[1] + oy) * scale); pen.stroke();
       }
     }]);
   });
-  points.forEach((p, k) => shown[k] && jobs.push([p[2], () => {
+  points.forEach((p, k) => shown[k] && item.atoms[k].size && jobs.push([p[2], () => {
     pen.beginPath(); pen.arc(p[0] * scale, -p[1] * scale, item.atoms[k].size * scale, 0, 7);
     pen.fillStyle = shade(item.atoms[k].colour, near(k)); pen.fill();
     pen.lineWidth = 1; pen.strokeStyle = shade("#202020", near(k)); pen.stroke();

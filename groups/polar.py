@@ -1,0 +1,54 @@
+"""The element of a classical group nearest to a matrix: polar factors."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from groups.full_orthogonal import Orthogonal
+from groups.group import AbstractMatrixGroup
+from groups.orthogonal import SpecialOrthogonal
+from groups.special_unitary import SpecialUnitary
+from groups.unitary import Unitary
+
+
+def nearest_group_element(group: AbstractMatrixGroup, cross: Tensor) -> Tensor | None:
+    """The g maximising Re tr(g^* C), the nearest of the group to C up to scale, or None where no closed form is known.
+
+    With C = U S W^*: U W^* for O(n) and U(n), U diag(1, ..., 1, det(U W^*)) W^* for SO(n); for SU(2) the projection
+    of C on the quaternions a + b j, normalised. Where the maximiser is not unique, one of them.
+
+    Args:
+        group: O(n), SO(n), U(n) or SU(2); any other gives None.
+        cross: C, shape ``[..., n, n]``, complex or real; the orthogonal groups see its real part.
+
+    Returns:
+        Shape ``[..., n, n]`` in double precision, NaN where C is not finite. A constant of differentiation.
+    """
+    if isinstance(group, SpecialUnitary):
+        return _nearest_quaternion(_wide(cross, is_complex=True)) if cross.shape[-1] == 2 else None
+    if not isinstance(group, SpecialOrthogonal | Orthogonal | Unitary):
+        return None
+    wide = _wide(cross, is_complex=group.is_complex)
+    finite = wide.isfinite().all(-1).all(-1)[..., None, None]
+    left, _, right = torch.linalg.svd(torch.where(finite, wide, torch.zeros_like(wide)))
+    if isinstance(group, SpecialOrthogonal):
+        last = (torch.det(left) * torch.det(right)).sign()
+        left = torch.cat([left[..., :-1], left[..., -1:] * last[..., None, None]], -1)
+    return torch.where(finite, left @ right, torch.nan)
+
+
+def _wide(cross: Tensor, *, is_complex: bool) -> Tensor:
+    if is_complex:
+        return cross.detach().to(torch.complex128)
+    return (cross.real if cross.is_complex() else cross).detach().to(torch.float64)
+
+
+def _nearest_quaternion(cross: Tensor) -> Tensor:
+    a = cross[..., 0, 0] + cross[..., 1, 1].conj()
+    b = cross[..., 1, 0] - cross[..., 0, 1].conj()
+    size = torch.hypot(a.abs(), b.abs())
+    defined = size != 0
+    a = torch.where(defined, a / torch.where(defined, size, torch.ones_like(size)), torch.ones_like(a))
+    b = b / torch.where(defined, size, torch.ones_like(size))
+    return torch.stack([torch.stack([a, -b.conj()], -1), torch.stack([b, a.conj()], -1)], -2)
