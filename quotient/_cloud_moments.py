@@ -1,0 +1,116 @@
+"""Rotations of centred point clouds from second moments: what a shape space needs, without a frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from quotient._certificate import RANK_TOLERANCE, certainly
+from quotient._row_blocks import less_affine, less_rows, row_products, row_sum
+from quotient.point_clouds import PointClouds
+
+#: Largest ratios of the size of a generator to its distance from the span of the others. K^-1 loses two digits for each
+#: power of ten: up to the first it is used as it is, up to the second the projection is refined by its own remainder.
+_PLAIN_LIMIT = 1e1
+_REFINED_LIMIT = 1e2
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class CloudMoments:
+    """Centred clouds with the inverse Gram matrix of their rotations x e_a^T, for items where it can be trusted.
+
+    Attributes:
+        space: the clouds.
+        basis: e_a, shape ``[m, d, d]``.
+        shifted: the clouds less their centroids, up to rounding, ``[..., n_points, d]``.
+        rest: the centroid that rounding left, ``[..., 1, d]``.
+        count: number of real points, ``[..., 1, 1]``, at least one.
+        gram: K, identity where it cannot be trusted, ``[..., m, m]``.
+        inverse: K^-1.
+        plain: items whose projection needs no refinement, ``[...]``.
+        passed: items that can be trusted, ``[...]``.
+    """
+
+    space: PointClouds
+    basis: Tensor
+    shifted: Tensor
+    rest: Tensor
+    count: Tensor
+    gram: Tensor
+    inverse: Tensor
+    plain: Tensor
+    passed: Tensor
+
+    def horizontal(self, vector: Tensor) -> Tensor:
+        """P v for ``vector [..., n_points, d]``, zero on padding; its own remainder refines it where K asks for that."""
+        once = self._horizontal(vector)
+        if certainly(self.plain):
+            return once
+        return torch.where(self.plain[..., None, None], once, self._horizontal(once))
+
+    def _horizontal(self, vector: Tensor) -> Tensor:
+        mean = row_sum(vector) / self.count
+        cross = row_products(self.shifted, vector) - self.count * self.rest.mT @ mean
+        moments = cross.flatten(-2) @ self.basis.mT.flatten(1).mT
+        weights = (self.inverse @ moments.unsqueeze(-1)).squeeze(-1)
+        turn = (weights @ self.basis.mT.flatten(1)).unflatten(-1, self.basis.shape[1:])
+        return self.space.keep(less_affine(vector, self.shifted, turn, mean - self.rest @ turn))
+
+    def mean_curvature(self) -> Tensor:
+        """x B with B = sum_ab (K^-1)_ab e_a e_b, horizontal because B is a function of x^T x."""
+        bend = torch.einsum("...ab,aij,bjk->...ik", self.inverse, self.basis, self.basis)
+        return self.space.keep(self.shifted @ bend - self.rest @ bend)
+
+    def log_volume(self) -> Tensor:
+        """0.5 log det K."""
+        return 0.5 * torch.linalg.slogdet(self.gram).logabsdet
+
+
+def cloud_moments(space: PointClouds, basis: Tensor, point: Tensor, resolution: float) -> CloudMoments:
+    """Moments of ``point [..., n_points, d]`` in float64, zero on padding, known to a relative precision.
+
+    An item is trusted under the conditions of :func:`quotient._certificate.certify`. Some four passes over the
+    coordinates, beside small matrices. Differentiable.
+    """
+    count = space.count(point).clamp_min(1)[..., None, None]
+    mean = row_sum(point) / count
+    shifted = space.keep(less_rows(point, mean))
+    rest = row_sum(shifted) / count
+    second = row_products(shifted, shifted) - count * rest.mT @ rest
+    pairs = torch.einsum("aji,bjk->ikab", basis, basis)
+    gram = (second.flatten(-2) @ pairs.flatten(2).flatten(0, 1)).unflatten(-1, (len(basis), -1))
+    sizes = gram.detach().diagonal(dim1=-2, dim2=-1).clamp_min(0).sqrt()
+    reach = (mean + rest).detach().square().sum((-2, -1)).sqrt() + _trace(second.detach()).clamp_min(0).sqrt()
+    noise = (reach * (2.0 * count[..., 0, 0]).sqrt()).unsqueeze(-1)
+    floor = torch.maximum(noise, torch.finfo(gram.dtype).eps * sizes) * (2 * RANK_TOLERANCE * resolution)
+    inverse = symmetric_inverse(gram)
+    distances = inverse.detach().diagonal(dim1=-2, dim2=-1).rsqrt()
+    # NaN, of a matrix that has no inverse, passes no comparison
+    passed = ((distances > sizes / _REFINED_LIMIT) & (distances > floor)).all(-1)
+    plain = (distances > sizes / _PLAIN_LIMIT).all(-1)
+    if not certainly(passed):
+        eye = torch.eye(len(basis), dtype=gram.dtype, device=gram.device)
+        gram = torch.where(passed[..., None, None], gram, eye)
+        inverse, plain = symmetric_inverse(gram), plain | ~passed
+    return CloudMoments(space, basis, shifted, rest, count, gram, inverse, plain, passed)
+
+
+def symmetric_inverse(matrix: Tensor) -> Tensor:
+    """Inverse of symmetric matrices ``[..., m, m]``: adjugates up to three rows, where a library call per item costs more.
+
+    Infinite or NaN where there is none.
+    """
+    if matrix.shape[-1] == 1:
+        return matrix.reciprocal()
+    if matrix.shape[-1] == 3:
+        adjugate = torch.linalg.cross(matrix.roll(-1, -2), matrix.roll(-2, -2), dim=-1)
+        return adjugate / (matrix[..., :1, :] * adjugate[..., :1, :]).sum(-1, keepdim=True)
+    return torch.linalg.inv_ex(matrix).inverse
+
+
+def _trace(matrix: Tensor) -> Tensor:
+    return matrix.diagonal(dim1=-2, dim2=-1).sum(-1)
