@@ -1,0 +1,162 @@
+"""Pure states of a three-level system modulo phase, CP^2 = S^5 / U(1), by flow matching with a trained network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import sympy as sp
+import torch
+from kit import HERE, SEEDS, Check, Law, generator, noise, style
+from torch import Tensor, nn
+
+from diffusion import (
+    AlignedTarget,
+    Equivariant,
+    Heun,
+    Independent,
+    Interpolant,
+    ODESampler,
+    OrbitAligned,
+    QuotientModel,
+    Setting,
+    Treatment,
+    UniformSpherePrior,
+    Velocity,
+    power_grid,
+)
+from diffusion.couplings import Coupling
+from groups import PhaseAction
+from quotient import ComplexHypersphere, GroupQuotient, SymbolicAction, derive
+
+STATES = GroupQuotient(ComplexHypersphere(3), PhaseAction())
+INVARIANTS = {
+    "p0": lambda z: z[..., 0].abs() ** 2,
+    "p1": lambda z: z[..., 1].abs() ** 2,
+    "conic": lambda z: (z[..., 1] ** 2 - 2 * z[..., 0] * z[..., 2]).abs(),
+}
+
+
+def measured(count: int, stream: torch.Generator) -> Tensor:
+    """The data, ``[count, 3]``: two like spins, parallel in three cases of four, entangled in the others; with noise.
+
+    Parallel spins (a, b) are (a^2, sqrt(2) a b, b^2): Veronese's conic z_1^2 = 2 z_0 z_2 in the plane CP^2.
+    """
+    a, b = torch.randn(2, count, generator=stream, dtype=torch.complex64)
+    parallel = torch.stack([a**2, math.sqrt(2) * a * b, b**2], -1) / (a.abs() ** 2 + b.abs() ** 2)[:, None]
+    entangled = torch.tensor([0, 1, 0], dtype=torch.complex64)
+    pure = torch.where(torch.rand(count, 1, generator=stream) < 0.75, parallel, entangled)
+    return STATES.total_space.projection(pure + 0.1 * torch.randn(count, 3, generator=stream, dtype=torch.complex64))
+
+
+class Observables(nn.Module):
+    """v(z, t) = A(z z^*, t) z: what acts on states is a matrix, and it depends on the density matrix alone."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(20, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 18)
+        )
+
+    def forward(self, z: Tensor, t: Tensor, condition: None) -> Tensor:
+        density = torch.view_as_real(z[..., :, None] * z[..., None, :].conj()).flatten(-3)
+        numbers = self.layers(torch.cat([3 * density, t[..., None], t[..., None] ** 2], -1))
+        matrix = torch.view_as_complex(numbers.unflatten(-1, (3, 3, 2)))
+        return (matrix @ z[..., None])[..., 0]
+
+
+@cache
+def trained(treatment: Treatment, coupling: Coupling, steps: int) -> QuotientModel:
+    """A model after so many steps of Adam on pairs (x_t, velocity) drawn beforehand; a few seconds."""
+    stream, pool = generator(0), 2**16
+    path = Interpolant(prior=UniformSpherePrior(), coupling=coupling)
+    pairs = path.sample(STATES, measured(pool, stream), torch.rand(pool, generator=stream), noise((1,), pool))
+    target = treatment.target(torch.zeros_like(pairs.x_t), pairs, Setting(STATES, path, Velocity()))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = Observables(64)
+    adam = torch.optim.Adam(network.parameters())
+    rates = torch.optim.lr_scheduler.OneCycleLR(adam, 1e-2, steps)
+    for _ in range(steps):
+        rows = torch.randint(pool, (512,), generator=stream)
+        x, v = pairs.x_t[rows], target[rows]
+        adam.zero_grad()
+        treatment.loss(network(x, pairs.t[rows], None), v, x, STATES).mean().backward()
+        adam.step()
+        rates.step()
+    return QuotientModel(network, STATES, interpolant=path)
+
+
+def right(steps: int = 1000) -> QuotientModel:
+    """Flow matching on CP^2: prior points are moved along their orbit to be nearest to the data."""
+    return trained(Equivariant(), OrbitAligned(), steps)
+
+
+def wrong(steps: int = 1000) -> QuotientModel:
+    """The regression target is moved along its orbit instead: a point estimate, not a mean."""
+    return trained(AlignedTarget(), Independent(), steps)
+
+
+def sample(model: QuotientModel, count: int, seeds: Sequence[int] = SEEDS) -> Tensor:
+    """States at all times, ``[times, seeds, count, 3]``."""
+    like = torch.zeros(len(seeds) * count, 3, dtype=torch.complex64)
+    sampler = ODESampler(power_grid(20, 1.0), method=Heun())
+    with torch.no_grad():
+        result = model.sample(sampler, like, noise(seeds, count), keep_trajectory=True)
+    return result.trajectory.unflatten(1, (len(seeds), count))
+
+
+def check(seeds: Sequence[int] = SEEDS, count: int = 800, steps: int = 1000) -> Check:
+    """The law of the populations and of the distance to the conic, against data that the network has not seen."""
+    exact = measured(20_000, generator(10_000))
+    return Check(
+        right={"flow matching": Law.of(sample(right(steps), count, seeds)[-1], exact, INVARIANTS)},
+        wrong={"aligned target": Law.of(sample(wrong(steps), count, seeds)[-1], exact, INVARIANTS)},
+    )
+
+
+def formulas() -> str:
+    """Both processes on CP^2 in populations r = p_2 and s = p_0 / (p_0 + p_1): the diffusion of Wright and Fisher."""
+    a, b = sp.symbols("a b", positive=True)
+    r, s = sp.symbols("r s", positive=True)
+    turn, *phases = sp.symbols("t f_0:3", real=True)
+    populations = (sp.sin(a) ** 2 * sp.cos(b) ** 2, sp.sin(a) ** 2 * sp.sin(b) ** 2, sp.cos(a) ** 2)
+    action = SymbolicAction(
+        (a, b, *phases),
+        (turn,),
+        (a, b, *(f + turn for f in phases)),
+        metric=sp.diag(1, sp.sin(a) ** 2, *populations),
+        invariants={r: populations[2], s: sp.cos(b) ** 2},
+        section=(sp.acos(sp.sqrt(r)), sp.acos(sp.sqrt(s)), 0, 0, 0),
+    )
+    return str(derive(action).generator(action.invariants, section=action.section))
+
+
+def picture(folder: Path = HERE, count: int = 1500, steps: int = 1000) -> Path:
+    """The populations (p_0, p_1, p_2) in their triangle, where the uniform law of CP^2 is uniform."""
+    flow = sample(right(steps), count, (7,))[:, 0]
+    rival = sample(wrong(steps), count, (7,))[-1, 0]
+    top = {end: INVARIANTS["conic"](z) > 0.6 for end, z in {"flow": flow[-1], "rival": rival}.items()}
+    shares = {end: f"{style.share(float(found.float().mean()))} at the top" for end, found in top.items()}
+    panels = [
+        ("t = 0\nuniform", flow[0], top["flow"]),
+        ("t = 0.6\n", flow[12], top["flow"]),
+        (f"t = 1, flow\n{shares['flow']}", flow[-1], top["flow"]),
+        (f"t = 1, aligned target\n{shares['rival']}", rival, top["rival"]),
+    ]
+    figure, axes = style.panels(1, 4, height=2.3)
+    a = torch.linspace(0, 1, 100)
+    curve = torch.stack([a**2, 2 * a * (1 - a), (1 - a) ** 2], -1)
+    corners = torch.tensor([[-0.5, 0.0], [0.0, 3**0.5 / 2], [0.5, 0.0]])
+    for axis, (title, z, chosen) in zip(axes, panels, strict=True):
+        place = (z.abs() ** 2) @ corners
+        axis.fill(*corners.T, facecolor="none", edgecolor=style.GREY, lw=1)
+        axis.plot(*(curve @ corners).T, color=style.BLACK, lw=1, zorder=3)
+        for some, colour in ((~chosen, style.BLUE), (chosen, style.RED)):
+            axis.scatter(*place[some].T, s=2, color=colour, linewidths=0)
+        axis.set_title(title, fontsize=9)
+        axis.axis("off")
+        axis.set_aspect("equal")
+    return style.save(figure, folder, "quantum_states")
