@@ -11,9 +11,10 @@ from typing import Any, final
 
 import torch
 from scipy import stats
-from torch import Tensor
+from torch import Tensor, nn
 
-from quotient import CounterNoise
+from diffusion import Heun, Interpolant, ODESampler, QuotientModel, Setting, Treatment, Velocity, power_grid
+from quotient import CounterNoise, OrbitSpace
 
 #: This folder.
 HERE = Path(__file__).resolve().parent
@@ -86,3 +87,34 @@ def generator(seed: int) -> torch.Generator:
 def noise(seeds: Sequence[int], count: int) -> CounterNoise:
     """Normal noise for ``count`` samples of each seed, one seed after the other: no sample depends on another."""
     return CounterNoise(torch.cat([torch.arange(count) + (1 + seed) * 2**32 for seed in seeds]))
+
+
+def fit(
+    network: nn.Module, quotient: OrbitSpace, path: Interpolant, treatment: Treatment, data: Tensor, steps: int
+) -> QuotientModel:
+    """Train a network by Adam on pairs (x_t, velocity) that are drawn beforehand, one for each row of ``data``.
+
+    :class:`diffusion.training.QuotientTrainingModule` does it with fresh pairs, on several devices.
+    """
+    stream = generator(0)
+    pairs = path.sample(quotient, data, torch.rand(len(data), generator=stream), noise((1,), len(data)))
+    target = treatment.target(torch.zeros_like(pairs.x_t), pairs, Setting(quotient, path, Velocity()))
+    adam = torch.optim.Adam(network.parameters())
+    rates = torch.optim.lr_scheduler.OneCycleLR(adam, 1e-2, steps)
+    for _ in range(steps):
+        rows = torch.randint(len(data), (512,), generator=stream)
+        x, v = pairs.x_t[rows], target[rows]
+        adam.zero_grad()
+        treatment.loss(network(x, pairs.t[rows], None), v, x, quotient).mean().backward()
+        adam.step()
+        rates.step()
+    return QuotientModel(network, quotient, interpolant=path)
+
+
+def flow(model: QuotientModel, like: Tensor, seeds: Sequence[int], count: int) -> Tensor:
+    """Points at all times along the probability flow of a model, ``[21, seeds, count, *point_shape]``."""
+    start = like.expand(len(seeds) * count, *like.shape)
+    sampler = ODESampler(power_grid(20, 1.0), method=Heun())
+    with torch.no_grad():
+        result = model.sample(sampler, start, noise(seeds, count), keep_trajectory=True)
+    return result.trajectory.unflatten(1, (len(seeds), count))

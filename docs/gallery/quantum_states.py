@@ -9,23 +9,18 @@ from pathlib import Path
 
 import sympy as sp
 import torch
-from kit import HERE, SEEDS, Check, Law, generator, noise, style
+from kit import HERE, SEEDS, Check, Law, fit, flow, generator, style
 from torch import Tensor, nn
 
 from diffusion import (
     AlignedTarget,
     Equivariant,
-    Heun,
     Independent,
     Interpolant,
-    ODESampler,
     OrbitAligned,
     QuotientModel,
-    Setting,
     Treatment,
     UniformSpherePrior,
-    Velocity,
-    power_grid,
 )
 from diffusion.couplings import Coupling
 from groups import PhaseAction
@@ -69,43 +64,27 @@ class Observables(nn.Module):
 
 @cache
 def trained(treatment: Treatment, coupling: Coupling, steps: int) -> QuotientModel:
-    """A model after so many steps of Adam on pairs (x_t, velocity) drawn beforehand; a few seconds."""
-    stream, pool = generator(0), 2**16
-    path = Interpolant(prior=UniformSpherePrior(), coupling=coupling)
-    pairs = path.sample(STATES, measured(pool, stream), torch.rand(pool, generator=stream), noise((1,), pool))
-    target = treatment.target(torch.zeros_like(pairs.x_t), pairs, Setting(STATES, path, Velocity()))
+    """A model after so many steps, a few seconds."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = Observables(64)
-    adam = torch.optim.Adam(network.parameters())
-    rates = torch.optim.lr_scheduler.OneCycleLR(adam, 1e-2, steps)
-    for _ in range(steps):
-        rows = torch.randint(pool, (512,), generator=stream)
-        x, v = pairs.x_t[rows], target[rows]
-        adam.zero_grad()
-        treatment.loss(network(x, pairs.t[rows], None), v, x, STATES).mean().backward()
-        adam.step()
-        rates.step()
-    return QuotientModel(network, STATES, interpolant=path)
+    path = Interpolant(prior=UniformSpherePrior(), coupling=coupling)
+    return fit(network, STATES, path, treatment, measured(2**16, generator(0)), steps)
 
 
-def right(steps: int = 1000) -> QuotientModel:
+def right(steps: int) -> QuotientModel:
     """Flow matching on CP^2: prior points are moved along their orbit to be nearest to the data."""
     return trained(Equivariant(), OrbitAligned(), steps)
 
 
-def wrong(steps: int = 1000) -> QuotientModel:
+def wrong(steps: int) -> QuotientModel:
     """The regression target is moved along its orbit instead: a point estimate, not a mean."""
     return trained(AlignedTarget(), Independent(), steps)
 
 
 def sample(model: QuotientModel, count: int, seeds: Sequence[int] = SEEDS) -> Tensor:
-    """States at all times, ``[times, seeds, count, 3]``."""
-    like = torch.zeros(len(seeds) * count, 3, dtype=torch.complex64)
-    sampler = ODESampler(power_grid(20, 1.0), method=Heun())
-    with torch.no_grad():
-        result = model.sample(sampler, like, noise(seeds, count), keep_trajectory=True)
-    return result.trajectory.unflatten(1, (len(seeds), count))
+    """States at all times, ``[21, seeds, count, 3]``."""
+    return flow(model, torch.zeros(3, dtype=torch.complex64), seeds, count)
 
 
 def check(seeds: Sequence[int] = SEEDS, count: int = 800, steps: int = 1000) -> Check:
@@ -136,14 +115,14 @@ def formulas() -> str:
 
 def picture(folder: Path = HERE, count: int = 1500, steps: int = 1000) -> Path:
     """The populations (p_0, p_1, p_2) in their triangle, where the uniform law of CP^2 is uniform."""
-    flow = sample(right(steps), count, (7,))[:, 0]
+    path = sample(right(steps), count, (7,))[:, 0]
     rival = sample(wrong(steps), count, (7,))[-1, 0]
-    top = {end: INVARIANTS["conic"](z) > 0.6 for end, z in {"flow": flow[-1], "rival": rival}.items()}
+    top = {end: INVARIANTS["conic"](z) > 0.6 for end, z in {"flow": path[-1], "rival": rival}.items()}
     shares = {end: f"{style.share(float(found.float().mean()))} at the top" for end, found in top.items()}
     panels = [
-        ("t = 0\nuniform", flow[0], top["flow"]),
-        ("t = 0.6\n", flow[12], top["flow"]),
-        (f"t = 1, flow\n{shares['flow']}", flow[-1], top["flow"]),
+        ("t = 0\nuniform", path[0], top["flow"]),
+        ("t = 0.6\n", path[12], top["flow"]),
+        (f"t = 1, flow\n{shares['flow']}", path[-1], top["flow"]),
         (f"t = 1, aligned target\n{shares['rival']}", rival, top["rival"]),
     ]
     figure, axes = style.panels(1, 4, height=2.3)
