@@ -6,6 +6,7 @@ from typing import final
 
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from typing_extensions import override
 
@@ -27,6 +28,22 @@ class PermutationAction(GroupAction):
     def __init__(self, n: int) -> None:
         self._permutations = SymmetricGroup(n)
         self.group = self._permutations
+
+    @override
+    def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor:
+        """The optimal assignment of particles to places; the identity for clouds that are not finite.
+
+        O(n^3) an item, one after the other, on the processor.
+        """
+        n = self._permutations.n
+        overlaps = base_point.detach().conj() @ point.detach().mT
+        table = (overlaps.real if overlaps.is_complex() else overlaps).to(device="cpu", dtype=torch.float64)
+        rows = table.reshape(-1, n, n)
+        rows = torch.where(rows.isfinite().all(-1).all(-1)[:, None, None], rows, torch.eye(n, dtype=torch.float64))
+        # row i is a place: the particle that takes it is what the inverse of g sends it to
+        taken = [torch.from_numpy(linear_sum_assignment(row.numpy(), maximize=True)[1]) for row in rows]
+        inverse = torch.stack(taken) if taken else torch.zeros(0, n, dtype=torch.int64)
+        return self._permutations.inverse(inverse.reshape(*table.shape[:-2], n)).to(point.device)
 
     @override
     def act(self, g: Tensor, x: Tensor) -> Tensor:
