@@ -112,7 +112,7 @@ def sample(model: QuotientModel, count: int, seeds: Sequence[int] = SEEDS) -> Te
     return flow(model, torch.zeros(POINTS, 2), seeds, count)[-1]
 
 
-def check(seeds: Sequence[int] = SEEDS, count: int = 300, steps: int = 1500) -> Check:
+def check(seeds: Sequence[int] = SEEDS, count: int = 300, steps: int = 2000) -> Check:
     """Area, elongation and perimeter of outlines of unit size, against cells that the network has not seen."""
     unseen = cells()[1]
     return Check(
@@ -127,7 +127,7 @@ def formulas() -> str:
     return str(derive(action).generator(action.invariants, section=action.section))
 
 
-def picture(folder: Path = HERE, steps: int = 1500, count: int = 9) -> Path:
+def picture(folder: Path = HERE, steps: int = 2000, count: int = 9) -> Path:
     """Cells, and outlines from both models, turned towards the first cell."""
     figure, axes = style.panels(3, 1, height=0.95)
     rows = {

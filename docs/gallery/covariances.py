@@ -25,9 +25,7 @@ INVARIANTS = {
 
 # Three variables and two hidden factors: the loadings are known up to rotations and reflections of the factors.
 LOADINGS = torch.tensor([[0.8, 0.1], [0.6, -0.2], [-0.3, 0.2]], dtype=torch.float64)
-TARGET = OrbitMixture(
-    COVARIANCES, TURNS, orbit_posterior(TURNS), LOADINGS[None], jitter=0.3, interpolant=Interpolant()
-)
+TARGET = OrbitMixture(COVARIANCES, TURNS, orbit_posterior(TURNS), LOADINGS[None], jitter=0.3, interpolant=Interpolant())
 
 
 def sample(count: int, seeds: Sequence[int] = SEEDS, *, curvature_drift: float = 1.0, steps: int = 30) -> Tensor:
@@ -40,7 +38,7 @@ def sample(count: int, seeds: Sequence[int] = SEEDS, *, curvature_drift: float =
         return sampler.sample(COVARIANCES, start, TARGET.velocity, source).x.unflatten(0, (len(seeds), count))
 
 
-def check(seeds: Sequence[int] = SEEDS, count: int = 600) -> Check:
+def check(seeds: Sequence[int] = SEEDS, count: int = 900) -> Check:
     """With the curvature drift, and without it."""
     exact = TARGET.sample(20_000, generator(10_000))
     return Check(
@@ -55,30 +53,25 @@ def formulas() -> str:
     return str(derive(action).generator(action.invariants, section=action.section))
 
 
-def picture(folder: Path = HERE, count: int = 1000) -> Path:
-    """Loadings of samples, which turn freely; their covariances, which do not; the smaller eigenvalue."""
-    figure, axes = style.panels(1, 3, height=2.9)
+def picture(folder: Path = HERE, count: int = 1500) -> Path:
+    """Factors of samples as they are, the same turned towards the loadings, and what the covariances say."""
+    figure, axes = style.panels(1, 3, height=2.7)
     right, wrong = (sample(count, (4,), curvature_drift=c)[0] for c in (1.0, 0.0))
-    exact = TARGET.sample(20_000, generator(4))
-    for row, colour in enumerate((style.BLUE, style.ORANGE, style.GREEN)):
-        axes[0].scatter(*right[:, row].T, s=2, color=colour, linewidths=0)
-    axes[0].set_title("factors y: a choice", fontsize=10)
-    axes[0].set_aspect("equal")
-    pairs = ((0, 1, style.BLUE), (0, 2, style.ORANGE), (1, 2, style.GREEN))
-    for i, j, colour in pairs:
-        entry = (right @ right.mT)[:, i, j].tolist()
-        axes[1].hist(entry, bins=40, range=(-2.5, 4), density=True, color=colour, alpha=0.4)
-        entry = (exact @ exact.mT)[:, i, j].tolist()
-        axes[1].hist(entry, bins=40, range=(-2.5, 4), density=True, color=colour, histtype="step", lw=1.5)
-        axes[1].text(sum(entry) / len(entry), 1.03, f"{i + 1}{j + 1}", color=colour, fontsize=9, ha="center")
-    axes[1].set_ylim(0, 1.2)
-    axes[1].set_title("covariances: data (lines)\nand samples", fontsize=10)
-    values = {"exact draws": exact, "SDE": right, "without curvature drift": wrong}
+    turned = COVARIANCES.align(right, LOADINGS.expand_as(right)).point
+    for axis, y, title in ((axes[0], right, "factors: turned at will"), (axes[1], turned, "the same, aligned")):
+        for row, colour in enumerate((style.BLUE, style.ORANGE, style.GREEN)):
+            axis.scatter(*y[:300, row].T, s=4, color=colour, linewidths=0)
+        axis.set_title(title, fontsize=10)
+        axis.set_xlim(-1.8, 1.8)
+        axis.set_ylim(-1.8, 1.8)
+        axis.set_aspect("equal")
+        axis.tick_params(labelsize=8)
+    values = {"exact draws": TARGET.sample(20_000, generator(4)), "SDE": right, "without curvature drift": wrong}
     for (name, y), colour in zip(values.items(), (style.GREY, style.BLUE, style.RED), strict=True):
         kind = {"histtype": "stepfilled", "alpha": 0.4} if name == "exact draws" else {"histtype": "step", "lw": 1.6}
-        small = torch.linalg.svdvals(y)[:, 1].tolist()
-        axes[2].hist(small, bins=30, range=(0, 1.5), density=True, color=colour, label=name, **kind)
-    axes[2].set_title("smaller standard deviation", fontsize=10)
-    axes[2].set_ylim(0, 4)
+        total = INVARIANTS["total variance"](y).tolist()
+        axes[2].hist(total, bins=30, range=(0, 4.5), density=True, color=colour, label=name, **kind)
+    axes[2].set_title("total variance, tr y y$^T$", fontsize=10)
     axes[2].legend(fontsize=7)
+    axes[2].set_yticks([])
     return style.save(figure, folder, "covariances")

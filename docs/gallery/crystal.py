@@ -109,31 +109,33 @@ def formulas() -> str:
 
 
 def tiled(axis: Axes, x: Tensor, title: str) -> None:
-    """One crystal, three by three cells, each atom in the colour of its name."""
-    axis.add_patch(Rectangle((0, 0), 1, 1, facecolor="none", edgecolor=style.GREY, lw=1))
-    for atom, colour in zip(x, (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE), strict=True):
-        shifts = torch.cartesian_prod(torch.arange(-1, 2), torch.arange(-1, 2))
-        axis.scatter(*(atom + shifts).T, s=16, color=colour, linewidths=0)
+    """One crystal, four by four cells."""
+    axis.add_patch(Rectangle((1, 1), 1, 1, facecolor=style.SKY, alpha=0.35, lw=0))
+    shifts = torch.cartesian_prod(torch.arange(-1, 5), torch.arange(-1, 5))
+    for atom in x:
+        axis.scatter(*(atom + shifts).T, s=13, color=style.BLUE, linewidths=0)
     axis.set_title(title, fontsize=10)
-    axis.set_xlim(-0.75, 1.75)
-    axis.set_ylim(-0.75, 1.75)
-    axis.axis("off")
+    axis.set_xlim(0, 4)
+    axis.set_ylim(0, 4)
+    axis.set_xticks([])
+    axis.set_yticks([])
     axis.set_aspect("equal")
 
 
-def picture(folder: Path = HERE, count: int = 400) -> Path:
-    """Three crystals at the start and at the end, and the distances of neighbours."""
-    figure, axes = style.panels(2, 4, height=1.95)
+def picture(folder: Path = HERE, count: int = 600) -> Path:
+    """A crystal at the start and at the end, its cell shaded, and the distance of its nearest neighbours."""
+    figure, axes = style.panels(1, 3, height=2.7)
     right, wrong = (paths(count, (2,), nearest=nearest)[:, 0] for nearest in (False, True))
-    for column in range(3):
-        tiled(axes[column], right[0, column], "t = 0" if column == 1 else "")
-        tiled(axes[4 + column], right[-1, column], "t = 1" if column == 1 else "")
-    exact = draws(20_000, generator(2))
-    for axis, (name, x), colour in zip(
-        (axes[3], axes[7]), {"flow": right[-1], "aligned target": wrong[-1]}.items(), (style.BLUE, style.RED), strict=True
-    ):
-        for sample, kind in ((exact, {"color": style.GREY, "alpha": 0.4}), (x, {"color": colour, "histtype": "step"})):
-            axis.hist(INVARIANTS["nearest pair"](sample).tolist(), bins=30, range=(0, 0.5), density=True, **kind)
-        axis.set_title(f"nearest pair:\n{name}", fontsize=9, color=colour)
-        axis.set_yticks([])
+    start, end = ((distances(x) - distances(TEMPLATE)).norm(dim=-1) for x in (right[0], right[-1]))
+    shown = int((start - 3 * end).argmax())
+    tiled(axes[0], right[0, shown], "t = 0: no order")
+    tiled(axes[1], right[-1, shown], "t = 1: pairs in rows")
+    values = {"exact draws": draws(20_000, generator(2)), "flow": right[-1], "aligned target": wrong[-1]}
+    for (name, x), colour in zip(values.items(), (style.GREY, style.BLUE, style.RED), strict=True):
+        kind = {"histtype": "stepfilled", "alpha": 0.4} if name == "exact draws" else {"histtype": "step", "lw": 1.6}
+        near = INVARIANTS["nearest pair"](x).tolist()
+        axes[2].hist(near, bins=30, range=(0, 0.5), density=True, color=colour, label=name, **kind)
+    axes[2].set_title("nearest pair of atoms", fontsize=10)
+    axes[2].legend(fontsize=7, loc="upper left")
+    axes[2].set_yticks([])
     return style.save(figure, folder, "crystal")

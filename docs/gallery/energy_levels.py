@@ -66,20 +66,24 @@ def picture(folder: Path = HERE, count: int = 300) -> Path:
     figure, axes = style.panels(1, 3, height=2.9)
     times = power_grid(40, 1.5)
     gaps = {"exact draws": INVARIANTS["lower gap"](TARGET.sample(20_000, generator(3)))}
-    for axis, (title, drift) in zip(axes, {"SDE": 1.0, "without curvature drift": 0.0}.items(), strict=False):
+    for axis, (title, drift) in zip(
+        axes, {"SDE: levels repel": 1.0, "without curvature drift": 0.0}.items(), strict=False
+    ):
         levels = torch.linalg.eigvalsh(paths(count, (3,), curvature_drift=drift, steps=40)[:, 0])
-        gaps[title] = levels[-1].diff(dim=-1)[..., 0]
+        gaps[title.split(":")[0]] = levels[-1].diff(dim=-1)[..., 0]
         for path in levels[:, :1].unbind(1):
             for level, colour in zip(path.unbind(-1), (style.BLUE, style.ORANGE, style.GREEN), strict=True):
                 axis.plot(times, level, color=colour, lw=1.2)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("t")
-        axis.set_ylim(-4, 4)
+        axis.set_ylim(-3, 3.5)
     axes[0].set_ylabel("energy levels")
-    bins = torch.linspace(0, 5, 26).tolist()
+    bins = torch.linspace(0, 2.6, 27).tolist()
     for (name, gap), colour in zip(gaps.items(), (style.GREY, style.BLUE, style.RED), strict=True):
         kind = {"histtype": "stepfilled", "alpha": 0.4} if name == "exact draws" else {"histtype": "step", "lw": 1.6}
         axes[2].hist(gap.tolist(), bins=bins, density=True, color=colour, label=name, **kind)
-    axes[2].set_xlabel("lower gap at t = 1")
+    axes[2].set_title("gap of the lower levels", fontsize=10)
+    axes[2].set_ylim(0, 1.9)
+    axes[2].set_yticks([])
     axes[2].legend(fontsize=7)
     return style.save(figure, folder, "energy_levels")

@@ -49,7 +49,9 @@ class Law:
         expected = {name: f(exact).cpu() for name, f in invariants.items()}
         distances, p_values = [], []
         for run in samples:
-            tests: list[Any] = [stats.ks_2samp(f(run), expected[name], method="asymp") for name, f in invariants.items()]
+            tests: list[Any] = [
+                stats.ks_2samp(f(run), expected[name], method="asymp") for name, f in invariants.items()
+            ]
             distances.append(max(float(test.statistic) for test in tests))
             p_values.append(min(1.0, len(tests) * min(float(test.pvalue) for test in tests)))
         return cls(tuple(distances), tuple(p_values))
@@ -100,9 +102,9 @@ def fit(
     pairs = path.sample(quotient, data, torch.rand(len(data), generator=stream), noise((1,), len(data)))
     target = treatment.target(torch.zeros_like(pairs.x_t), pairs, Setting(quotient, path, Velocity()))
     adam = torch.optim.Adam(network.parameters())
-    rates = torch.optim.lr_scheduler.OneCycleLR(adam, 1e-2, steps)
+    rates = torch.optim.lr_scheduler.OneCycleLR(adam, 2e-2, steps)
     for _ in range(steps):
-        rows = torch.randint(len(data), (512,), generator=stream)
+        rows = torch.randint(len(data), (256,), generator=stream)
         x, v = pairs.x_t[rows], target[rows]
         adam.zero_grad()
         treatment.loss(network(x, pairs.t[rows], None), v, x, quotient).mean().backward()

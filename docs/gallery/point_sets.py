@@ -78,12 +78,13 @@ def picture(folder: Path = HERE, count: int = 400) -> Path:
     colours = (style.BLUE, style.ORANGE, style.GREEN, style.RED, style.PURPLE, style.SKY)
     star = INVARIANTS["nearest to the origin"](right[-1]) < 0.45
     shown = [*torch.nonzero(~star)[:2, 0].tolist(), *torch.nonzero(star)[:1, 0].tolist()]
-    for axis, which in zip(axes, shown, strict=False):
+    for axis, which, title in zip(axes, shown, ("a six", "another, other names", "a star"), strict=False):
         for path, colour in zip(right[:, which].unbind(1), colours, strict=True):
             axis.plot(*path.T, color=colour, lw=0.8, alpha=0.6)
-            axis.scatter(*path[-1], s=60, color=colour, zorder=3)
-        axis.set_xlim(-2.6, 2.6)
-        axis.set_ylim(-2.6, 2.6)
+            axis.scatter(*path[-1], s=75, color=colour, zorder=3)
+        axis.set_xlim(-2.1, 2.1)
+        axis.set_ylim(-2.1, 2.1)
+        axis.set_title(title, fontsize=10)
         axis.set_aspect("equal")
         axis.axis("off")
     exact = INVARIANTS["nearest to the origin"](TARGET.sample(20_000, generator(4)))
@@ -92,7 +93,8 @@ def picture(folder: Path = HERE, count: int = 400) -> Path:
     shares = [100 * float((value < 0.45).float().mean()) for value in found.values()]
     bars = axes[3].bar(list(found), shares, color=[style.GREY, style.BLUE, style.RED])
     axes[3].bar_label(bars, fmt="%.0f %%", fontsize=9)
-    axes[3].set_title("stars", fontsize=10)
+    axes[3].set_title("share of stars", fontsize=10)
+    axes[3].set_ylim(0, 45)
     axes[3].tick_params(labelsize=8)
     axes[3].set_yticks([])
     return style.save(figure, folder, "point_sets")

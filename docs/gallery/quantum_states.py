@@ -87,7 +87,7 @@ def sample(model: QuotientModel, count: int, seeds: Sequence[int] = SEEDS) -> Te
     return flow(model, torch.zeros(3, dtype=torch.complex64), seeds, count)
 
 
-def check(seeds: Sequence[int] = SEEDS, count: int = 800, steps: int = 1000) -> Check:
+def check(seeds: Sequence[int] = SEEDS, count: int = 800, steps: int = 1500) -> Check:
     """The law of the populations and of the distance to the conic, against data that the network has not seen."""
     exact = measured(20_000, generator(10_000))
     return Check(
@@ -113,7 +113,7 @@ def formulas() -> str:
     return str(derive(action).generator(action.invariants, section=action.section))
 
 
-def picture(folder: Path = HERE, count: int = 1500, steps: int = 1000) -> Path:
+def picture(folder: Path = HERE, count: int = 1500, steps: int = 1500) -> Path:
     """The populations (p_0, p_1, p_2) in their triangle, where the uniform law of CP^2 is uniform."""
     path = sample(right(steps), count, (7,))[:, 0]
     rival = sample(wrong(steps), count, (7,))[-1, 0]

@@ -86,21 +86,32 @@ def formulas() -> str:
     return str(derive(action).generator(action.invariants, section=action.section))
 
 
-def picture(folder: Path = HERE, count: int = 1200) -> Path:
-    """2 det psi / |psi|^2 in the unit disc: exact draws, the sampler, and the sampler without curvature drift."""
-    figure, axes = style.panels(1, 3, height=2.9)
-    panels = {
+def picture(folder: Path = HERE, count: int = 1000) -> Path:
+    """2 det psi / |psi|^2 in the unit disc, for exact draws and for samples, and the sizes of all."""
+    figure, axes = style.panels(1, 3, height=2.7)
+    values = {
         "exact draws": TARGET.sample(count, generator(5)),
         "SDE": sample(count, (5,))[0],
-        "SDE without curvature drift": sample(count, (5,), curvature_drift=0.0)[0],
+        "without curvature drift": sample(count, (5,), curvature_drift=0.0)[0],
     }
     circle = torch.polar(torch.ones(200), torch.linspace(0, 2 * torch.pi, 200))
-    for axis, (title, psi) in zip(axes, panels.items(), strict=True):
+    for axis, (title, psi) in zip(axes, values.items(), strict=False):
+        if axis is axes[2]:
+            break
         value = tangle(psi)
         axis.fill(circle.real, circle.imag, facecolor="none", edgecolor=style.GREY, lw=1)
-        colours = [style.BLUE if inside else style.RED for inside in (value.abs() < 0.6).tolist()]
-        axis.scatter(value.real, value.imag, s=2.5, c=colours, linewidths=0)
-        axis.set_title(f"{title}\nmean size {float(size(psi).mean()):.2f}", fontsize=10)
+        for chosen, colour in ((value.abs() < 0.55, style.BLUE), (value.abs() >= 0.55, style.PURPLE)):
+            axis.scatter(value[chosen].real, value[chosen].imag, s=3, color=colour, linewidths=0)
+        axis.text(0, 0.5, "Bell states", ha="center", color=style.PURPLE, fontsize=8)
+        axis.text(0, -0.72, "product states", ha="center", color=style.BLUE, fontsize=8)
+        axis.set_title(title, fontsize=10)
         axis.axis("off")
         axis.set_aspect("equal")
+    for (name, psi), colour in zip(values.items(), (style.GREY, style.BLUE, style.RED), strict=True):
+        kind = {"histtype": "stepfilled", "alpha": 0.4} if name == "exact draws" else {"histtype": "step", "lw": 1.6}
+        axes[2].hist(size(psi).tolist(), bins=25, range=(0.5, 2.6), density=True, color=colour, label=name, **kind)
+    axes[2].set_title("size of the state", fontsize=10)
+    axes[2].set_ylim(0, 3.2)
+    axes[2].legend(fontsize=7)
+    axes[2].set_yticks([])
     return style.save(figure, folder, "qubit_pairs")
