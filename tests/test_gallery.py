@@ -14,14 +14,14 @@ FOLDER = Path(__file__).resolve().parent.parent / "docs" / "gallery"
 PAGE = FOLDER / "index.md"
 #: Smaller than on the page where that would take too long.
 FAST: dict[str, dict[str, Any]] = {
-    "quantum_states": {"steps": 800, "count": 600},
     "qubit_pairs": {"count": 200},
     "energy_levels": {"count": 80},
     "crystal": {},
-    "covariances": {},
+    "covariances": {"count": 600},
     "point_sets": {},
 }
-SLOW: dict[str, dict[str, Any]] = {"cell_outlines": {}}
+#: With a network to train.
+SLOW: dict[str, dict[str, Any]] = {"quantum_states": {}, "cell_outlines": {}}
 OURS = ("groups", "quotient", "diffusion")
 
 

@@ -126,8 +126,8 @@ def picture(folder: Path = HERE, count: int = 600) -> Path:
     """A crystal at the start and at the end, its cell shaded, and the distance of its nearest neighbours."""
     figure, axes = style.panels(1, 3, height=2.7)
     right, wrong = (paths(count, (2,), nearest=nearest)[:, 0] for nearest in (False, True))
-    start, end = ((distances(x) - distances(TEMPLATE)).norm(dim=-1) for x in (right[0], right[-1]))
-    shown = int((start - 3 * end).argmax())
+    moved = CRYSTALS.total_space.log(right[-1], right[0]).norm(dim=(-2, -1))
+    shown = int((moved - 3 * (distances(right[-1]) - distances(TEMPLATE)).norm(dim=-1)).argmax())
     tiled(axes[0], right[0, shown], "t = 0: no order")
     tiled(axes[1], right[-1, shown], "t = 1: pairs in rows")
     values = {"exact draws": draws(20_000, generator(2)), "flow": right[-1], "aligned target": wrong[-1]}
