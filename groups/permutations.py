@@ -6,7 +6,6 @@ from typing import final
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from typing_extensions import override
 
@@ -30,22 +29,6 @@ class PermutationAction(GroupAction):
         self.group = self._permutations
 
     @override
-    def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor:
-        """The optimal assignment of particles to places; the identity for clouds that are not finite.
-
-        O(n^3) an item, one after the other, on the processor.
-        """
-        n = self._permutations.n
-        overlaps = base_point.detach().conj() @ point.detach().mT
-        table = (overlaps.real if overlaps.is_complex() else overlaps).to(device="cpu", dtype=torch.float64)
-        rows = table.reshape(-1, n, n)
-        rows = torch.where(rows.isfinite().all(-1).all(-1)[:, None, None], rows, torch.eye(n, dtype=torch.float64))
-        # row i is a place: the particle that takes it is what the inverse of g sends it to
-        taken = [torch.from_numpy(linear_sum_assignment(row.numpy(), maximize=True)[1]) for row in rows]
-        inverse = torch.stack(taken) if taken else torch.zeros(0, n, dtype=torch.int64)
-        return self._permutations.inverse(inverse.reshape(*table.shape[:-2], n)).to(point.device)
-
-    @override
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         source = self._permutations.inverse(g).unsqueeze(-1)
         batch = torch.broadcast_shapes(g.shape[:-1], x.shape[:-2])
@@ -60,10 +43,10 @@ class PermutationAction(GroupAction):
         from scipy.optimize import linear_sum_assignment
 
         batch = torch.broadcast_shapes(point.shape[:-2], base_point.shape[:-2])
-        gaps = (point.unsqueeze(-2) - base_point.unsqueeze(-3)).detach().double().square().sum(-1)
+        gaps = (point.unsqueeze(-2) - base_point.unsqueeze(-3)).detach().abs().double().square().sum(-1)
         gaps = gaps.expand(*batch, *gaps.shape[-2:])
         finite = gaps.isfinite().flatten(-2).all(-1)[..., None, None]
         eye = torch.eye(gaps.shape[-1], dtype=gaps.dtype, device=gaps.device)
         costs = torch.where(finite, gaps, -eye).reshape(-1, *gaps.shape[-2:]).cpu().numpy()
-        places = [linear_sum_assignment(cost)[1] for cost in costs]
-        return torch.as_tensor(np.stack(places), device=point.device).reshape(*batch, -1)
+        places = np.array([linear_sum_assignment(cost)[1] for cost in costs], dtype=np.int64)
+        return torch.as_tensor(places, device=point.device).reshape(*batch, gaps.shape[-1])
