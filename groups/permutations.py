@@ -43,10 +43,10 @@ class PermutationAction(GroupAction):
         from scipy.optimize import linear_sum_assignment
 
         batch = torch.broadcast_shapes(point.shape[:-2], base_point.shape[:-2])
-        gaps = (point.unsqueeze(-2) - base_point.unsqueeze(-3)).detach().double().square().sum(-1)
+        gaps = (point.unsqueeze(-2) - base_point.unsqueeze(-3)).detach().abs().double().square().sum(-1)
         gaps = gaps.expand(*batch, *gaps.shape[-2:])
         finite = gaps.isfinite().flatten(-2).all(-1)[..., None, None]
         eye = torch.eye(gaps.shape[-1], dtype=gaps.dtype, device=gaps.device)
         costs = torch.where(finite, gaps, -eye).reshape(-1, *gaps.shape[-2:]).cpu().numpy()
-        places = [linear_sum_assignment(cost)[1] for cost in costs]
-        return torch.as_tensor(np.stack(places), device=point.device).reshape(*batch, -1)
+        places = np.array([linear_sum_assignment(cost)[1] for cost in costs], dtype=np.int64)
+        return torch.as_tensor(places, device=point.device).reshape(*batch, gaps.shape[-1])
