@@ -64,37 +64,40 @@ ACTIONS: list[tuple[str, str, GroupAction, tuple[int, ...], bool]] = [
 ]
 
 
-_SAID = {True: "yes", False: "no", None: ""}
+def _orbit_dimension(action: GroupAction, point: Tensor) -> int:
+    """Of the orbit of a generic point."""
+    fields = action.infinitesimal(point)
+    wide = torch.view_as_real(fields) if fields.is_complex() else fields
+    return int(torch.linalg.matrix_rank(wide.flatten(1))) if len(fields) else 0
 
 
 def _has_nearest(action: GroupAction, point: Tensor) -> bool:
     return action.nearest_element(point, point) is not None
 
 
-def _has_posterior(action: GroupAction) -> bool:
+def _posterior(action: GroupAction) -> str:
     try:
         orbit_posterior(action)
     except OrbitPosteriorError:
-        return False
-    return True
+        return "quadrature or sampling" if action.group.compact else "none: centre first"
+    return "exact"
 
 
 def _row(on: str, name: str, action: GroupAction, shape: tuple[int, ...], *, is_complex: bool) -> str:
     dtype = torch.complex128 if is_complex else torch.float64
     point = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=dtype)
+    point = point + point.mH if on.endswith("matrices") else point
     hand_written = type(action).infinitesimal is not GroupAction.infinitesimal
     cells = [
         on,
         f"`{name}`",
         str(action.group.dim),
-        _SAID[action.group.compact],
-        _SAID[action.linear],
-        _SAID[action.free],
-        _SAID[action.locally_free],
-        str(action.principal_stabilizer_order or ""),
+        str(_orbit_dimension(action, point)),
+        "yes" if action.group.compact else "no",
+        "yes" if action.linear else "no",
         "written" if hand_written else "derived",
         "closed form" if _has_nearest(action, point) else "descent",
-        "exact" if _has_posterior(action) else "quadrature or sampling",
+        _posterior(action),
     ]
     return f"| {' | '.join(cells)} |"
 
@@ -102,7 +105,7 @@ def _row(on: str, name: str, action: GroupAction, shape: tuple[int, ...], *, is_
 def table() -> str:
     """The table in Markdown."""
     heads = [
-        *("acts on", "action", "dim G", "compact", "linear", "free", "locally free", "stabiliser"),
+        *("acts on", "action", "dim G", "orbits", "compact", "linear"),
         *("generators", "alignment", "orbit posterior"),
     ]
     rule = "| " + " | ".join(["---"] * len(heads)) + " |"

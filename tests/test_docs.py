@@ -1,6 +1,7 @@
 """Documentation is run: its Python, its command lines, its links and its citations."""
 
 import re
+import runpy
 import shlex
 from pathlib import Path
 from typing import Any
@@ -69,3 +70,10 @@ def test_citations_are_in_the_bibliography(path: Path) -> None:
     known = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "docs/refs.bib").read_text(), re.MULTILINE))
     assert len(known) > 10
     assert set(CITATION.findall(path.read_text())) <= known
+
+
+def test_the_table_of_actions_is_that_of_the_classes() -> None:
+    found = runpy.run_path(str(ROOT / "docs/catalogue.py"))
+    page = (ROOT / "docs/catalogue.md").read_text()
+    assert found["with_table"](page) == page
+    assert page.count("| closed form |") > 5
