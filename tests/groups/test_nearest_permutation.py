@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from groups import PermutationAction
+from groups import PermutationAction, SymmetricGroup
 from quotient import GroupQuotient, Matrices
 from quotient.orbit_space import AlignmentKind
 
@@ -16,7 +16,7 @@ def test_no_other_permutation_is_nearer(batch: tuple[int, ...], dtype: torch.dty
     x, y = torch.randn(2, *batch, 5, 3, generator=stream, dtype=dtype)
     nearest = action.nearest_element(x, y)
     assert nearest.shape == (*batch, 5)
-    every = action.group.elements(x).reshape(-1, *(1,) * len(batch), 5)
+    every = SymmetricGroup(5).elements(x).reshape(-1, *(1,) * len(batch), 5)
     gaps = (action.act(every, x) - y).abs().square().sum((-2, -1))
     found = (action.act(nearest, x) - y).abs().square().sum((-2, -1))
     torch.testing.assert_close(found, gaps.amin(0))
