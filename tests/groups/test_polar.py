@@ -108,7 +108,9 @@ ACTIONS: list[tuple[GroupAction, type[Matrices | ComplexMatrices], tuple[int, ..
 ]
 
 
-@pytest.mark.parametrize(("action", "kind", "shape"), ACTIONS, ids=repr)
+@pytest.mark.parametrize(
+    ("action", "kind", "shape"), ACTIONS, ids=[f"{type(action).__name__}-{action.group!r}" for action, _, _ in ACTIONS]
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_alignment_is_that_of_descent(
     action: GroupAction, kind: type[Matrices | ComplexMatrices], shape: tuple[int, ...], dtype: torch.dtype
