@@ -22,7 +22,7 @@ test: $(VENV)/.installed-test
 	$(MAKE) check
 
 docs: $(VENV)/.installed-docs
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 paper: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python docs/paper/make.py

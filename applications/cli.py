@@ -16,11 +16,23 @@ from applications._cli_proteins import proteins
 from applications._cli_verify import verify
 from applications._cli_view import view
 
+_STORY = "\n\n".join(
+    (
+        "Diffusion models on quotient spaces: molecules, proteins, symmetries of your own.",
+        "A first look: quotient demo",
+        'Conformers: quotient molecules generate "CCO" -n 5 -o ethanol.sdf',
+        "Look at them: quotient view ethanol.sdf --html",
+        "Backbones: quotient proteins generate --lengths 48,64 -n 8 -o made",
+        "A symmetry of your own, MODULE.py with its action: quotient verify MODULE:OBJECT",
+        "When something is wrong: quotient doctor",
+    )
+)
+
 app = typer.Typer(
     name="quotient",
     no_args_is_help=True,
-    add_completion=False,
-    help="Diffusion models on quotient spaces.",
+    help=_STORY,
+    epilog="quotient COMMAND --help says more. quotient --install-completion completes commands by the tab key.",
     pretty_exceptions_enable=False,
 )
 app.add_typer(molecules, name="molecules")
