@@ -25,6 +25,7 @@ from groups import (
     VectorAction,
     WeightedCircleAction,
 )
+from quotient import TorusOrbitPosterior
 from quotient.orbit_posterior import OrbitPosteriorError, SelfNormalizedSampling, orbit_posterior
 
 
@@ -197,3 +198,25 @@ def test_scaled_normaliser(case: Case) -> None:
     assert scaled < 0
     assert peak >= sampled - 1e-9
     assert peak <= sampled + 0.25 * (inner(x, x) * inner(y, y)).sqrt()
+
+
+def test_both_at_once_are_those_one_by_one(case: Case) -> None:
+    """Values of batches that broadcast, gradients, and under vmap."""
+    posterior = orbit_posterior(case.action)
+    y, x = case.draw(12, 3, 1).requires_grad_(), case.draw(13, 2).requires_grad_()
+    log_z, mean = posterior.log_normalizer_and_mean(y, x)
+    assert log_z.shape == (3, 2)
+    apart = posterior.log_normalizer(y, x), posterior.mean(y, x)
+    torch.testing.assert_close((log_z, mean), apart, atol=1e-13, rtol=1e-13)
+    weight = case.draw(14, 3, 2)
+
+    def total(first: Tensor, second: Tensor) -> Tensor:
+        return first.sum() + inner(weight, second)
+
+    found = torch.autograd.grad(total(log_z, mean), (y, x))
+    torch.testing.assert_close(found, torch.autograd.grad(total(*apart), (y, x)), atol=1e-12, rtol=1e-12)
+    if isinstance(posterior, TorusOrbitPosterior):
+        # the number of its nodes depends on values
+        return
+    mapped = torch.func.vmap(lambda dual: posterior.log_normalizer_and_mean(dual, x.detach()))(y.detach())
+    torch.testing.assert_close(mapped, (log_z.detach(), mean.detach()), atol=1e-13, rtol=1e-13)
