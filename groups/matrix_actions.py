@@ -9,8 +9,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from groups.action import GroupAction
-from groups.group import AbstractMatrixGroup, Group, element_dtype
-from groups.polar import nearest_group_element
+from groups.group import AbstractMatrixGroup, element_dtype
+from groups.polar import nearest_conjugation, nearest_group_element
 
 
 def _match(g: Tensor, x: Tensor) -> Tensor:
@@ -18,10 +18,9 @@ def _match(g: Tensor, x: Tensor) -> Tensor:
     return g.to(x.dtype) if x.is_complex() and not g.is_complex() else g
 
 
-def _nearest(group: Group, cross: Tensor, like: Tensor) -> Tensor | None:
-    """The element that :func:`groups.polar.nearest_group_element` finds, in the precision of a point."""
-    found = nearest_group_element(group, cross)
-    return None if found is None else found.to(element_dtype(like, is_complex=found.is_complex()))
+def _like(element: Tensor | None, point: Tensor) -> Tensor | None:
+    """An element in the precision of a point."""
+    return None if element is None else element.to(element_dtype(point, is_complex=element.is_complex()))
 
 
 class MatrixAction(GroupAction):
@@ -54,7 +53,7 @@ class LeftMultiplication(MatrixAction):
 
     @override
     def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor | None:
-        return _nearest(self.group, base_point @ point.mH, point)
+        return _like(nearest_group_element(self.group, base_point @ point.mH), point)
 
 
 @final
@@ -72,7 +71,7 @@ class RightMultiplication(MatrixAction):
     @override
     def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor | None:
         """For unitary g the norm of X g^-1 - Y is that of g X^* - Y^*."""
-        return _nearest(self.group, base_point.mH @ point, point)
+        return _like(nearest_group_element(self.group, base_point.mH @ point), point)
 
 
 @final
@@ -91,7 +90,7 @@ class VectorAction(MatrixAction):
 
     @override
     def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor | None:
-        return _nearest(self.group, base_point.unsqueeze(-1) * point.conj().unsqueeze(-2), point)
+        return _like(nearest_group_element(self.group, base_point.unsqueeze(-1) * point.conj().unsqueeze(-2)), point)
 
 
 @final
@@ -107,6 +106,10 @@ class Conjugation(MatrixAction):
     @override
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         return _match(g, x) @ x @ _match(self.group.inverse(g), x)
+
+    @override
+    def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor | None:
+        return _like(nearest_conjugation(self.group, point, base_point), point)
 
 
 @final

@@ -52,3 +52,40 @@ def _nearest_quaternion(cross: Tensor) -> Tensor:
     a = torch.where(defined, a / torch.where(defined, size, torch.ones_like(size)), torch.ones_like(a))
     b = b / torch.where(defined, size, torch.ones_like(size))
     return torch.stack([torch.stack([a, -b.conj()], -1), torch.stack([b, a.conj()], -1)], -2)
+
+
+def nearest_conjugation(group: Group, point: Tensor, base_point: Tensor) -> Tensor | None:
+    """The g minimising |g X g^* - Y| for Hermitian X, Y, or None where no closed form is known.
+
+    g maps the eigenvectors of X to those of Y in the order of the eigenvalues [HoffmanWielandt1953]. Where the minimiser
+    is not unique, one of them.
+
+    Args:
+        group: U(n), SU(n), or for real matrices O(n) or SO(n); any other gives None.
+        point: X, shape ``[..., n, n]``; matrices that are not Hermitian up to rounding give None.
+        base_point: Y, shape ``[..., n, n]``.
+
+    Returns:
+        Shape ``[..., n, n]`` in double precision, NaN where a matrix is not finite. A constant of differentiation.
+    """
+    wide = _wide(point, is_complex=group.is_complex), _wide(base_point, is_complex=group.is_complex)
+    finite = (wide[0].isfinite() & wide[1].isfinite()).all(-1).all(-1)[..., None, None]
+    real_group = isinstance(group, SpecialOrthogonal | Orthogonal)
+    if not (real_group or isinstance(group, Unitary | SpecialUnitary)) or (real_group and point.is_complex()):
+        return None
+    x, y = (torch.where(finite, part, torch.zeros_like(part)) for part in wide)
+    if not (_is_hermitian(x, point) and _is_hermitian(y, base_point)):
+        return None
+    g = torch.linalg.eigh(y).eigenvectors @ torch.linalg.eigh(x).eigenvectors.mH
+    if isinstance(group, SpecialUnitary):
+        g = g * torch.polar(torch.ones_like(g[..., 0, 0].real), -torch.det(g).angle() / g.shape[-1])[..., None, None]
+    if isinstance(group, SpecialOrthogonal):
+        # an eigenvector of Y, turned round, still is one
+        vectors = torch.linalg.eigh(y).eigenvectors[..., -1:]
+        g = g - (1 - torch.det(g).sign())[..., None, None] * vectors @ (vectors.mH @ g)
+    return torch.where(finite, g, torch.nan)
+
+
+def _is_hermitian(matrix: Tensor, like: Tensor) -> bool:
+    bound = 16 * matrix.shape[-1] * torch.finfo(like.dtype).eps * matrix.abs().amax((-2, -1))
+    return bool(((matrix - matrix.mH).abs().amax((-2, -1)) <= bound).all())

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from groups import (
+    Conjugation,
     GroupAction,
     LeftMultiplication,
     Orthogonal,
@@ -135,3 +136,45 @@ def test_alignment_is_that_of_descent(
     slack = 1e-5 if dtype == torch.float32 else 1e-9
     assert (here <= there + slack).all()
     assert (there <= here + 1e-3).float().mean() > 0.7
+
+
+SPECTRAL = [Unitary(3), SpecialUnitary(3), Orthogonal(3), SpecialOrthogonal(2), SpecialOrthogonal(3)]
+
+
+def hermitian(group: AbstractMatrixGroup, count: int, seed: int) -> Tensor:
+    n = group.shape[-1]
+    matrix = random(group, count, n, n, seed=seed)
+    return matrix + matrix.mH
+
+
+@pytest.mark.parametrize("group", SPECTRAL, ids=repr)
+def test_nearest_conjugates_have_their_eigenvalues_in_order(group: AbstractMatrixGroup) -> None:
+    action = Conjugation(group)
+    x, y = hermitian(group, 50, 5), hermitian(group, 50, 6)
+    g = action.nearest_element(x, y)
+    assert g is not None
+    identity = torch.eye(group.shape[-1], dtype=g.dtype)
+    torch.testing.assert_close(g @ g.mH, identity.expand_as(g), rtol=0, atol=1e-12)
+    if isinstance(group, SpecialOrthogonal | SpecialUnitary):
+        torch.testing.assert_close(torch.det(g), torch.ones_like(g[:, 0, 0]), rtol=0, atol=1e-12)
+    gap = (action.act(g, x) - y).abs().square().sum((-2, -1))
+    spectra = torch.linalg.eigvalsh(x) - torch.linalg.eigvalsh(y)
+    torch.testing.assert_close(gap, spectra.square().sum(-1), rtol=1e-10, atol=1e-10)
+    others = group.random((300, 1), torch.Generator().manual_seed(7), x)
+    assert ((action.act(others, x) - y).abs().square().sum((-2, -1)) >= gap - 1e-10).all()
+
+
+def test_conjugations_without_a_closed_form_have_none() -> None:
+    x = random(Unitary(3), 2, 3, 3)
+    assert Conjugation(Unitary(3)).nearest_element(x, x + x.mH) is None
+    assert Conjugation(SpecialOrthogonal(3)).nearest_element(x + x.mH, x + x.mH) is None
+
+
+def test_conjugates_that_are_not_finite_have_none() -> None:
+    x = hermitian(Unitary(2), 2, 8)
+    broken = x.clone()
+    broken[0, 0, 0] = torch.nan
+    g = Conjugation(Unitary(2)).nearest_element(broken, x)
+    assert g is not None
+    assert g[0].isnan().any()
+    assert g[1].isfinite().all()
