@@ -57,7 +57,7 @@ def _nearest_quaternion(cross: Tensor) -> Tensor:
 def nearest_conjugation(group: Group, point: Tensor, base_point: Tensor) -> Tensor | None:
     """The g minimising |g X g^* - Y| for Hermitian X, Y, or None where no closed form is known.
 
-    g maps the eigenvectors of X to those of Y in the order of the eigenvalues [HoffmanWielandt1953]. Where the minimiser
+    g maps eigenvectors of X to those of Y in the order of the eigenvalues [HoffmanWielandt1953]. Where the minimiser
     is not unique, one of them.
 
     Args:
