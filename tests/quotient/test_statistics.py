@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from groups import PhaseAction, RotationAction, SpecialOrthogonal, VectorAction
+from groups import GroupAction, PhaseAction, RotationAction, SpecialOrthogonal
 from quotient import (
     AlignmentKind,
     ComplexHypersphere,
@@ -21,8 +21,19 @@ from quotient import (
     quotient_geodesic,
 )
 
+
+class Turns(GroupAction):
+    """Rotations of vectors as a user writes them: alignment is by descent."""
+
+    linear = True
+    group = SpecialOrthogonal(3)
+
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        return torch.einsum("...ij,...j->...i", g, x)
+
+
 QUOTIENTS: dict[str, OrbitSpace] = {
-    "radius": GroupQuotient(Euclidean(3), VectorAction(SpecialOrthogonal(3))),
+    "radius": GroupQuotient(Euclidean(3), Turns()),
     "clouds": ShapeSpace(4, 3),
     "CP2": GroupQuotient(ComplexHypersphere(3), PhaseAction()),
     "Kendall": GroupQuotient(PreShapes(4, 3), RotationAction(3)),
