@@ -8,6 +8,7 @@ from torch import Tensor
 
 from groups import (
     Conjugation,
+    GroupAction,
     PermutationAction,
     PhaseAction,
     RightMultiplication,
@@ -74,8 +75,17 @@ def test_true_quotients_pass_at_twenty_seeds(name: str, seed: int) -> None:
     assert report.ok, str(report)
 
 
+class WrittenTurns(GroupAction):
+    """Rotations of the plane as a user writes them: alignment is by descent, and distances may be upper bounds."""
+
+    group = SpecialOrthogonal(2)
+
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        return torch.einsum("...ij,...j->...i", g, x)
+
+
 def test_what_does_not_apply_is_said_with_the_reason() -> None:
-    report = verify(TRUE["R2/SO(2)"], n=2)
+    report = verify(GroupQuotient(Euclidean(2), WrittenTurns()), n=2)
     silent = {r.law: r.reason for r in report.results if r.verdict is Verdict.NOT_APPLICABLE}
     assert silent["H: tr_V Hess f + <H, grad f> = 0"] == "no invariant function was given"
     assert "dist: symmetric" in silent
