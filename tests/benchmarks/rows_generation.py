@@ -17,7 +17,7 @@ from applications.molecular.sampling_settings import SamplingSettings
 from applications.molecular.settings import GenerationSettings
 from tests.benchmarks.bench_training import molecules
 from tests.benchmarks.children import Ended, run
-from tests.benchmarks.racing import Timing, in_turn
+from tests.benchmarks.racing import in_turn
 from tests.benchmarks.tables import Column, Row, Table, Unit
 
 STEPS = 50
@@ -90,7 +90,6 @@ def growth_of_time(repeats: int, *, counts: tuple[int, int] = (25, 100), steps: 
     many = smiles(counts[1])
     among = {counts[0]: many[:: counts[1] // counts[0]], counts[1]: many}
     asked = {count: [Request(name=name, given=name) for name in names] for count, names in among.items()}
-    seconds: dict[int, Timing] = {}
     found = in_turn(
         {
             f"{count}": lambda requests=requests: generate_window(requests, sampler, GenerationSettings())
@@ -98,10 +97,10 @@ def growth_of_time(repeats: int, *, counts: tuple[int, int] = (25, 100), steps: 
         },
         repeats,
     )
-    seconds = {count: found[f"{count}"] for count in counts}
-    one = seconds[counts[0]].median / counts[0]
-    rows = [Row(f"{count}", (seconds[count].median / count / one,)) for count in counts]
-    note = f"Unit: {1e3 * one:.3g} ms a molecule at {counts[0]}; every fourth of the {counts[1]}. Medians of {repeats}."
+    cost = {count: found[f"{count}"].median / count for count in counts}
+    one = cost[counts[0]]
+    rows = [Row(f"{count}", (cost[count] / one,)) for count in counts]
+    note = f"Unit: {1e3 * one:.3g} ms a molecule at {counts[0]}, spread over the {counts[1]}. Medians of {repeats}."
     return Table("Cost of a molecule", "molecules", (Column("time per molecule"),), tuple(rows), note)
 
 
