@@ -105,6 +105,18 @@ def test_import_leaves_torch_alone() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_mathematics_imports_nothing_heavy() -> None:
+    """Neither chemistry nor plots, training loops or computer algebra come with the lower floors."""
+    done = run_python(
+        "import sys, groups, quotient, diffusion\n"
+        "heavy = {'rdkit', 'lightning', 'e3nn', 'sympy', 'matplotlib', 'pandas', 'biotite'}\n"
+        "assert 'torch' in sys.modules\n"
+        "found = heavy & set(sys.modules)\n"
+        "assert not found, f'importing the mathematics imports {sorted(found)}'\n"
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_other_geomstats_backend_is_refused() -> None:
     done = run_python(
         "import geomstats.backend\n"

@@ -75,10 +75,10 @@ class Scaling(AbstractConformerNetwork):
         return self.factor * x_t
 
 
-def stepper(
-    network: AbstractConformerNetwork, symmetry: Symmetry, coupling: Coupling, batch: TrainingBatch
-) -> Callable[[], object]:
-    """One step of training on a batch that is made."""
+def trainer(
+    network: AbstractConformerNetwork, symmetry: Symmetry, coupling: Coupling
+) -> Callable[[TrainingBatch], None]:
+    """One step of training, a function of a batch."""
     spec = ModelSpec(
         network=EQUIVARIANT_SMALL, hydrogens=Hydrogens.PLACED, symmetry=symmetry, coupling=coupling, scale=SCALE
     )
@@ -91,12 +91,20 @@ def stepper(
     )
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-5)
 
-    def step() -> None:
+    def step(batch: TrainingBatch) -> None:
         optimizer.zero_grad()
         module.losses(batch).mean().backward()
         optimizer.step()
 
     return step
+
+
+def stepper(
+    network: AbstractConformerNetwork, symmetry: Symmetry, coupling: Coupling, batch: TrainingBatch
+) -> Callable[[], object]:
+    """One step of training on a batch that is made."""
+    step = trainer(network, symmetry, coupling)
+    return lambda: step(batch)
 
 
 def medians(functions: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
