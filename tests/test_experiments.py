@@ -302,7 +302,9 @@ def test_cells_of_backbones_and_their_tables(tmp_path: Path, monkeypatch: pytest
     made = [c for c in backbones.cells(range(2)) if c.source is backbones.UBIQUITIN]
     found = [replace(c, source=source, size=size) for c in made]
     assert len({json.dumps(c.key()) for c in backbones.cells()}) == len(backbones.cells()) == 48
-    chosen = [c for c in found if c.row.symmetry is backbones.Symmetry.QUOTIENT or c.row is found[0].row]
+    first, second = ([c for c in found if c.seed == seed] for seed in (0, 1))
+    quotient = [c for c in first if c.row.symmetry is backbones.Symmetry.QUOTIENT]
+    chosen = [first[0], *quotient, *second[:2]]
     lines = [{**cell.key(), **cell.run(tmp_path)} for cell in chosen]
     again = chosen[1].run(tmp_path)
     assert again == {name: lines[1][name] for name in again}
@@ -314,8 +316,9 @@ def test_cells_of_backbones_and_their_tables(tmp_path: Path, monkeypatch: pytest
     assert all(line["orientation"] > 0 and line["gradient_variance"] > 0 for line in lines)
     text = tables.backbone_tables(json.loads(json.dumps(lines)))
     assert text.count("\n| ") == 6 + 6
-    assert "| quotient, aligned coupling | 2 |" in text
-    assert "| as it is | 2 |" in text
+    assert "| quotient | 2 |" in text
+    assert "| quotient, aligned coupling | 1 |" in text
+    assert "| as it is | 1 |" in text
     tables.backbone_figure(lines, tmp_path)
     assert (tmp_path / "backbones.png").stat().st_size > 1000
 

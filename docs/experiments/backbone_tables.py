@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from drawing import BLACK, COLOURS, panels, save, table
+from matplotlib.ticker import LogLocator, StrMethodFormatter
 from summary import BASE, Line, RowName, at, by_row, difference, label, over_seeds
 
 FEW, MOST = 10, 50
@@ -63,7 +64,8 @@ def backbone_tables(lines: list[Line]) -> str:
         ]
         if len(ablation) > 1:
             out.append(table(("quotient, recalls its prediction", *columns), [*ablation, floor]))
-    return "\n".join([*out, "![Distances in law by training, sampler and number of steps](backbones.png)"])
+    picture = "![Distances in law of pairs by training, sampler and number of steps](backbones.png)"
+    return "\n".join([*out, f"{picture}\n\nThe distances of pairs; dotted: the last line of the tables."])
 
 
 def backbone_figure(lines: list[Line], folder: Path) -> None:
@@ -89,6 +91,9 @@ def backbone_figure(lines: list[Line], folder: Path) -> None:
                 axis.errorbar(found.mean, place + shift, xerr=half, color=colour, marker=marker, ms=5, capsize=3)
         axis.axvline(chosen[0]["floor"]["pair_distances"], color=BLACK, linestyle=":", linewidth=1.2)
         axis.set(xscale="log", xlabel="distance in law (Å)", title=ensemble.capitalize())
+        axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.minorticks_off()
         axis.set_yticks(range(len(names)), names if axis is axes[0] else [""] * len(names))
         axis.set_ylim(len(names) - 0.5, -0.5)
     for name, marker, _, _ in kinds:
