@@ -49,6 +49,11 @@ ROWS = (
 )
 
 
+@final
+class MissingDataError(ValueError):
+    """Data of a cell that are not there; the message says how to get them."""
+
+
 class Cell(Protocol):
     """A piece of work with a name of its own."""
 

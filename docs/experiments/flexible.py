@@ -14,6 +14,7 @@ from typing import Any, final
 import numpy as np
 import torch
 from cells import ROWS, Row, plain
+from gradients import gradient_variance
 from laws import Array, compare
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
@@ -203,20 +204,6 @@ def orientation_error(model: ConformerModel, target: Target, *, seed: int, count
         n_times=1,
     )
     return float(found.shape_rmsd.median())
-
-
-def gradient_variance(module: QuotientTrainingModule, batches: EnsembleBatches, *, count: int) -> float:
-    """Trace of the covariance of the gradient of a batch, at the weights that were reached."""
-    parameters = list(module.network.parameters())
-    gradients = []
-    for k in range(count):
-        loss = module.losses(batches.at(2**41 + k)).mean()
-        gradients.append(
-            torch.cat(
-                [g.flatten() for g in torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)]
-            )
-        )
-    return float(torch.stack(gradients).double().var(0).sum())
 
 
 def cells(networks: tuple[str, ...] = ("plain", "equivariant"), seeds: range = range(5)) -> list[FlexibleCell]:

@@ -3,39 +3,17 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+from backbone_tables import backbone_figure, backbone_tables
 from cells import Ledger
-from summary import Estimate, Line, RowName, at, by_row, label, over_seeds, paired
+from drawing import COLOURS, panels, save, table
+from summary import BASE, Estimate, Line, at, by_row, difference, label, over_seeds
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "paper"))
-
-from style import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, panels, save, table  # noqa: E402
-
-COLOURS = {
-    ("equivariant", "independent"): BLACK,
-    ("quotient", "independent"): BLUE,
-    ("quotient", "orbit-aligned"): SKY,
-    ("orbit-averaged", "independent"): GREEN,
-    ("aligned-target", "independent"): RED,
-    ("aligned-prediction", "independent"): ORANGE,
-    ("equivariant", "orbit-aligned"): PURPLE,
-}
 FEW, MOST = 5, 50
 _SLOT = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
-BASE: RowName = ("equivariant", "independent", "gaussian")
-
-
-def _difference(cells: dict[int, Line], rows: dict[RowName, dict[int, Line]], value: Callable[[Line], float]) -> str:
-    found = paired(cells, rows.get(BASE, {}), value)
-    if found is None or cells is rows.get(BASE):
-        return ""
-    text = found.text(3)
-    return f"**{text}**" if found.differs else text
 
 
 def flexible_tables(lines: list[Line]) -> str:
@@ -55,7 +33,7 @@ def flexible_tables(lines: list[Line]) -> str:
                     figures[0].text(3),
                     figures[1].text(1),
                     over_seeds(cells, law).text(3),
-                    _difference(cells, rows, law),
+                    difference(cells, rows.get(BASE, {}), law),
                     over_seeds(cells, at("by_evaluations", "distances", "ode", FEW)).text(3),
                     over_seeds(cells, lambda line: line["gradient_variance"]).text(3),
                 )
@@ -111,7 +89,7 @@ def transfer_tables(lines: list[Line]) -> str:
                     label(row),
                     str(len(cells)),
                     over_seeds(cells, amr).text(3),
-                    _difference(cells, rows, amr),
+                    difference(cells, rows.get(BASE, {}), amr),
                     *(
                         over_seeds(cells, at("by_evaluations", name, "ode", MOST)).text(digits)
                         for name, digits in names
@@ -150,12 +128,17 @@ def _draw(axis: object, xs: list[float], found: list[Estimate], colour: str, nam
 def main(folder: Path = HERE) -> None:
     """Write the figures and fill the page."""
     parts = {}
-    for name, tables in (("flexible", flexible_tables), ("transfer", transfer_tables)):
+    makers = {
+        "flexible": (flexible_tables, flexible_figure),
+        "transfer": (transfer_tables, None),
+        "backbones": (backbone_tables, backbone_figure),
+    }
+    for name, (tables, draw) in makers.items():
         lines = Ledger(HERE / f"{name}.jsonl").lines()
         done = f"{len(lines)} of {len(import_module(name).cells())} cells are in.\n\n"
         parts[name] = done + (tables(lines) if lines else "")
-        if name == "flexible" and lines:
-            flexible_figure(lines, folder)
+        if draw and lines:
+            draw(lines, folder)
     page = folder / "index.md"
     text = (HERE / "index.md").read_text(encoding="utf-8")
     filled = _SLOT.sub(lambda found: f"{found[1]}\n{parts[found[2]].strip()}\n\n{found[3]}", text)

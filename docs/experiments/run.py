@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from cells import Ledger, one_thread, run_cells
+from cells import Ledger, MissingDataError, one_thread, run_cells
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE.parents[1] / "build" / "experiments"
 
 
 def main(
-    name: Annotated[str, typer.Argument(help="flexible or transfer.")],
+    name: Annotated[str, typer.Argument(help="flexible, transfer or backbones.")],
     *,
     minutes: Annotated[float | None, typer.Option(help="Begin no cell after so many.")] = None,
     part: Annotated[
@@ -25,7 +25,12 @@ def main(
     """Finished cells are lines of NAME.jsonl beside this script; only the others are run, the most valuable first."""
     one_thread()
     first, step = map(int, part.split("/"))
-    left = run_cells(import_module(name).cells()[first::step], Ledger(HERE / f"{name}.jsonl"), work, minutes=minutes)
+    cells, ledger = import_module(name).cells()[first::step], Ledger(HERE / f"{name}.jsonl")
+    try:
+        left = run_cells(cells, ledger, work, minutes=minutes)
+    except MissingDataError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
     typer.echo(f"{left} cells are open")
 
 

@@ -12,6 +12,9 @@ from scipy import stats
 Line = dict[str, Any]
 RowName = tuple[str, str, str]
 
+BASE: RowName = ("equivariant", "independent", "gaussian")
+"""The row that others are compared with: conventional training."""
+
 
 @final
 @dataclass(frozen=True)
@@ -70,6 +73,15 @@ def paired(cells: dict[int, Line], others: dict[int, Line], value: Callable[[Lin
     if not common:
         return None
     return Estimate.of([value(cells[seed]) - value(others[seed]) for seed in common])
+
+
+def difference(cells: dict[int, Line], base: dict[int, Line], value: Callable[[Line], float], digits: int = 3) -> str:
+    """What `paired` finds as in a table, bold where it differs; nothing for the base itself."""
+    found = paired(cells, base, value)
+    if found is None or cells is base:
+        return ""
+    text = found.text(digits)
+    return f"**{text}**" if found.differs else text
 
 
 def at(kind: str, name: str, sampler: str, steps: int) -> Callable[[Line], float]:
