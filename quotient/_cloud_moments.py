@@ -46,7 +46,7 @@ class CloudMoments:
     passed: Tensor
 
     def horizontal(self, vector: Tensor) -> Tensor:
-        """P v for ``vector [..., n_points, d]``, zero on padding; its own remainder refines it where K asks for that."""
+        """P v for ``vector [..., n_points, d]``, zero on padding; its own remainder refines it where needed."""
         once = self._horizontal(vector)
         if certainly(self.plain):
             return once
@@ -61,9 +61,10 @@ class CloudMoments:
         return self.space.keep(less_affine(vector, self.shifted, turn, mean - self.rest @ turn))
 
     def mean_curvature(self) -> Tensor:
-        """x B with B = sum_ab (K^-1)_ab e_a e_b, horizontal because B is a function of x^T x."""
-        bend = torch.einsum("...ab,aij,bjk->...ik", self.inverse, self.basis, self.basis)
-        return self.space.keep(self.shifted @ bend - self.rest @ bend)
+        """H = x B with B = sum_ab (K^-1)_ab e_a e_b, horizontal because B is a function of x^T x."""
+        products = (self.basis[:, None] @ self.basis[None, :]).flatten(2).flatten(0, 1)
+        bend = (self.inverse.flatten(-2) @ products).unflatten(-1, self.basis.shape[1:])
+        return self.space.keep((self.shifted - self.rest) @ bend)
 
     def log_volume(self) -> Tensor:
         """0.5 log det K."""
@@ -100,9 +101,9 @@ def cloud_moments(space: PointClouds, basis: Tensor, point: Tensor, resolution: 
 
 
 def symmetric_inverse(matrix: Tensor) -> Tensor:
-    """Inverse of symmetric matrices ``[..., m, m]``: adjugates up to three rows, where a library call per item costs more.
+    """Inverse of symmetric matrices ``[..., m, m]``, infinite or NaN where there is none.
 
-    Infinite or NaN where there is none.
+    By adjugates for three rows, where a call of the library for each item costs more.
     """
     if matrix.shape[-1] == 1:
         return matrix.reciprocal()

@@ -34,19 +34,15 @@ def row_products(left: Tensor, right: Tensor) -> Tensor:
 
 
 def less_rows(array: Tensor, row: Tensor) -> Tensor:
-    """x - m for ``[..., n, d]`` and ``[..., 1, d]``."""
+    """Rows less one row, x - m, for ``[..., n, d]`` and ``[..., 1, d]``."""
     k = _fold(array)
     return (_folded(array, k) - row.tile(k)).unflatten(-1, (k, -1)).flatten(-3, -2)
 
 
 def less_affine(array: Tensor, left: Tensor, right: Tensor, row: Tensor) -> Tensor:
-    """v - x A - m for ``[..., n, d]``, matrices ``[..., d, d]`` and rows ``[..., 1, d]``."""
+    """Rows v - x A - m for ``[..., n, d]``, matrices ``[..., d, d]`` and rows ``[..., 1, d]``."""
     k = _fold(array)
-    out = less_rows(array, row)
-    if out.shape != left.shape:
-        return out - left @ right
     eye = torch.eye(k, dtype=right.dtype, device=right.device)
     blocks = (eye[:, None, :, None] * right[..., None, :, None, :]).flatten(-4, -3).flatten(-2)
-    wide = [part.reshape(-1, *part.shape[-2:]) for part in (_folded(out, k), _folded(left, k), blocks)]
-    # in place, on what was just made: baddbmm would copy it first
-    return wide[0].baddbmm_(wide[1], wide[2], alpha=-1).view(array.shape)
+    wide = _folded(array, k) - _folded(left, k) @ blocks - row.tile(k)
+    return wide.unflatten(-1, (k, -1)).flatten(-3, -2)

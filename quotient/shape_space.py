@@ -11,6 +11,8 @@ from typing_extensions import override
 
 from groups import SpecialOrthogonal
 from groups.kabsch import superpose
+from quotient._certificate import certainly
+from quotient._cloud_moments import CloudMoments, cloud_moments
 from quotient._frame import Frame, log_pseudo_volume, orthonormal_frame, project
 from quotient._products import ArrayProduct
 from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace
@@ -28,10 +30,11 @@ class ShapeSpace(OrbitSpace):
 
         P v = v - mean(v) - sum_ab (x e_a^T) (K^-1)_ab <x e_b^T, v>
 
-    and the mean curvature H = P(x sum_ab (K^-1)_ab e_a e_b); in three dimensions K is the inertia tensor and
-    H_i = -(tr(K^-1) 1 - K^-1) x_i [Xu2026]. Both are taken in stages, translations first, from orthonormalised
-    generators, which keeps them exact at large centroid offsets and defines them on collinear, coincident and
-    single points (only the rotations that move the cloud are removed).
+    and the mean curvature H = x sum_ab (K^-1)_ab e_a e_b; in three dimensions K is the inertia tensor and
+    H_i = -(tr(K^-1) 1 - K^-1) x_i [Xu2026]. Both are taken in stages, translations first, which keeps them exact at
+    large centroid offsets: from second moments where K is far from singular, and else from orthonormalised generators,
+    which defines them on collinear, coincident and single points (only the rotations that move the cloud are removed).
+    Which way an item takes depends on that item alone.
 
     Formed in float64 and returned in the dtype of the arguments. Cost O(n_points). Reflections are not divided out.
 
@@ -100,11 +103,20 @@ class ShapeSpace(OrbitSpace):
 
     def _horizontal(self, tangent: Tensor, base_point: Tensor) -> Tensor:
         self._space.check_point(tangent)
-        centered = self._centered(base_point)
+        self._space.check_point(base_point)
         if not self._rotations:
             return self._space.center(tangent)
+        moments = self._moments(base_point)
+        fast = moments.horizontal(tangent)
+        if certainly(moments.passed):
+            return fast
         moved = self._space.center(tangent)
-        return moved - project(self._frame(base_point, centered), moved, _INNER)
+        slow = moved - project(self._frame(base_point, self._centered(base_point)), moved, _INNER)
+        return torch.where(moments.passed[..., None, None], fast, slow)
+
+    def _moments(self, base_point: Tensor) -> CloudMoments:
+        point = self._space.keep(upcast(base_point))
+        return cloud_moments(self._space, self._basis(point), point, resolution(base_point))
 
     @override
     def generators(self, base_point: Tensor) -> Tensor:
@@ -142,21 +154,32 @@ class ShapeSpace(OrbitSpace):
         shifts = 0.5 * self._dim * self._space.count(centered).clamp_min(1).log()
         if not self._rotations:
             return shifts.expand(centered.shape[:-2]).to(base_point.dtype)
+        moments = self._moments(base_point)
+        fast = (shifts + moments.log_volume()).to(base_point.dtype)
+        if certainly(moments.plain & moments.passed):
+            return fast
         frame = self._frame(base_point, centered)
         turned = log_pseudo_volume(frame, self._turns(centered), _INNER)
         # -Killing form of se(d) on a rotation of unit angle: 2 (d - 2) from so(d) and 2 from the translations
         stabilizer = 0.5 * math.log(2.0 * (self._dim - 1)) * (~frame.kept).to(turned.dtype).sum(-1)
-        return (shifts + turned + stabilizer).to(base_point.dtype)
+        slow = (shifts + turned + stabilizer).to(base_point.dtype)
+        return torch.where(moments.plain & moments.passed, fast, slow)
 
     @override
     def mean_curvature(self, base_point: Tensor) -> Tensor:
-        centered = self._centered(base_point)
+        self._space.check_point(base_point)
         if not self._rotations:
             return torch.zeros_like(base_point)
+        moments = self._moments(base_point)
+        fast = moments.mean_curvature().to(base_point.dtype)
+        if certainly(moments.plain & moments.passed):
+            return fast
+        centered = self._centered(base_point)
         frame = self._frame(base_point, centered)
         squares = torch.einsum("...ia,ajk->...ijk", frame.coefficients, self._basis(centered))
         bent = centered @ (squares @ squares).sum(-3)
-        return (bent - project(frame, bent, _INNER)).to(base_point.dtype)
+        slow = (bent - project(frame, bent, _INNER)).to(base_point.dtype)
+        return torch.where((moments.plain & moments.passed)[..., None, None], fast, slow)
 
     @override
     def center(self, point: Tensor) -> Tensor:
