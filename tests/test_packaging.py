@@ -175,7 +175,8 @@ def test_wheel_holds_the_packages_and_nothing_else(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    weights = {path for path in (ROOT / "applications/molecular/weights").iterdir() if path.is_file()}
+    folders = ("applications/molecular/weights", "applications/molecular/proteins/weights")
+    weights = {path for folder in folders for path in (ROOT / folder).iterdir() if path.is_file()}
     files = {path for floor in FLOORS for path in (ROOT / floor).rglob("*")}
     pages = set((ROOT / "applications/molecular/templates").glob("*.*"))
     assert {path.suffix for path in pages} == {".html", ".js"}
