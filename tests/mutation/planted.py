@@ -126,9 +126,9 @@ PLANTED = (
     ),
     Planted(
         "sign of H: shape space",
-        "quotient/shape_space.py",
-        "return (bent - project(frame, bent, _INNER)).to",
-        "return -(bent - project(frame, bent, _INNER)).to",
+        "quotient/_cloud_moments.py",
+        "keep((self.shifted - self.rest) @ bend)",
+        "keep((self.rest - self.shifted) @ bend)",
         "tests/diffusion/test_sampler_steps.py::test_eta_of_the_caller",
     ),
     Planted(
