@@ -28,7 +28,6 @@ from groups import (
     PhaseAction,
     RotationAction,
     SpecialOrthogonal,
-    VectorAction,
 )
 from quotient import (
     ComplexEuclidean,
@@ -221,6 +220,16 @@ def test_finite_groups_have_no_determinants_and_a_condition_that_is_not_local() 
     torch.testing.assert_close(oracle.denoiser(x, time(t))[1:2000], torch.full((1999, 1), -1.5).double())
 
 
+class WrittenTurns(GroupAction):
+    """Rotations of the plane as a user writes them, without a nearest element."""
+
+    linear = True
+    group = SpecialOrthogonal(2)
+
+    def act(self, g: Tensor, x: Tensor) -> Tensor:
+        return torch.einsum("...ij,...j->...i", g, x)
+
+
 def test_misuse_is_refused_with_a_remedy() -> None:
     templates = normal(0, 2, 3, 2)
     for interpolant in (Interpolant(), Interpolant(LinearSchedule(noise=0.2), coupling=OrbitAligned())):
@@ -228,7 +237,7 @@ def test_misuse_is_refused_with_a_remedy() -> None:
             OrbitAlignedMixture(TRIANGLES, templates, interpolant=interpolant)
     with pytest.raises(DiffusionError, match="positive weight"):
         OrbitAlignedMixture(TRIANGLES, templates, interpolant=ALIGNED, weights=torch.tensor([1.0, 0.0]))
-    searching = GroupQuotient(Euclidean(2), VectorAction(SpecialOrthogonal(2)))
+    searching = GroupQuotient(Euclidean(2), WrittenTurns())
     with pytest.raises(DiffusionError, match="nearest_element"):
         OrbitAlignedMixture(searching, normal(0, 2, 2), interpolant=ALIGNED)
     sphere = GroupQuotient(ComplexHypersphere(2), PhaseAction())
