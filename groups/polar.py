@@ -76,13 +76,14 @@ def nearest_conjugation(group: Group, point: Tensor, base_point: Tensor) -> Tens
     x, y = (torch.where(finite, part, torch.zeros_like(part)) for part in wide)
     if not (_is_hermitian(x, point) and _is_hermitian(y, base_point)):
         return None
-    g = torch.linalg.eigh(y).eigenvectors @ torch.linalg.eigh(x).eigenvectors.mH
+    vectors = torch.linalg.eigh(y).eigenvectors
+    g = vectors @ torch.linalg.eigh(x).eigenvectors.mH
     if isinstance(group, SpecialUnitary):
         g = g * torch.polar(torch.ones_like(g[..., 0, 0].real), -torch.det(g).angle() / g.shape[-1])[..., None, None]
     if isinstance(group, SpecialOrthogonal):
         # an eigenvector of Y, turned round, still is one
-        vectors = torch.linalg.eigh(y).eigenvectors[..., -1:]
-        g = g - (1 - torch.det(g).sign())[..., None, None] * vectors @ (vectors.mH @ g)
+        last = vectors[..., -1:]
+        g = g - (1 - torch.det(g).sign())[..., None, None] * last @ (last.mH @ g)
     return torch.where(finite, g, torch.nan)
 
 

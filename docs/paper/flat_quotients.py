@@ -14,8 +14,8 @@ from typing_extensions import override
 
 from diffusion import Heun, Interpolant, ODESampler, OrbitMixture, Sampler, SDESampler, VelocityField, power_grid
 from groups import (
+    Conjugation,
     CyclicGroup,
-    FiniteGroup,
     GroupAction,
     PermutationAction,
     PhaseAction,
@@ -34,7 +34,7 @@ from quotient import (
     OrbitSpace,
     ShapeSpace,
 )
-from quotient.orbit_posterior import OrbitPosterior, UnitaryConjugationPosterior, orbit_posterior
+from quotient.orbit_posterior import OrbitPosterior, orbit_posterior
 
 SEEDS = (0, 1, 2, 3, 4)
 REFERENCES, REFERENCE_SEED = 50_000, 1000
@@ -55,49 +55,6 @@ class Turns(GroupAction):
     @override
     def act(self, g: Tensor, x: Tensor) -> Tensor:
         return x @ self._powers.to(x)[g].mT
-
-
-@final
-class Listed(GroupAction):
-    """The action of a finite group, its nearest points found by going through all elements."""
-
-    linear = True
-    point_ndim = 2
-
-    def __init__(self, action: GroupAction) -> None:
-        assert isinstance(action.group, FiniteGroup)
-        self.group = action.group
-        self._action = action
-        self._elements = action.group.elements(torch.zeros(()))
-
-    @override
-    def act(self, g: Tensor, x: Tensor) -> Tensor:
-        return self._action.act(g, x)
-
-    @override
-    def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor:
-        shape = (len(self._elements), *(1,) * (point.ndim - 2), *self.group.shape)
-        overlaps = (self.act(self._elements.reshape(shape), point) * base_point).sum((-2, -1))
-        return self._elements[overlaps.argmax(0)]
-
-
-@final
-class UnitaryConjugation(GroupAction):
-    """Hermitian matrices, x -> g x g^*: the nearest point has the eigenvectors of the other, in the same order."""
-
-    linear = True
-    point_ndim = 2
-
-    def __init__(self, n: int) -> None:
-        self.group = Unitary(n)
-
-    @override
-    def act(self, g: Tensor, x: Tensor) -> Tensor:
-        return g @ x @ g.mH
-
-    @override
-    def nearest_element(self, point: Tensor, base_point: Tensor) -> Tensor:
-        return torch.linalg.eigh(base_point)[1] @ torch.linalg.eigh(point)[1].mH
 
 
 @final
@@ -244,10 +201,10 @@ def _chain_case(jitter: float, count: int, steps: tuple[int, int]) -> Case:
 
 
 def _spectrum_case() -> Case:
-    action = UnitaryConjugation(3)
+    action = Conjugation(Unitary(3))
     levels = torch.diag(torch.tensor([2.0, 0.0, -2.0], dtype=torch.complex128)).unsqueeze(0)
     quotient = GroupQuotient(HermitianMatrices(3), action)
-    mixture = _target(quotient, action, levels, 0.6, posterior=UnitaryConjugationPosterior(action))
+    mixture = _target(quotient, action, levels, 0.6)
     gaps: dict[str, Invariant] = {
         "low gap": lambda x: torch.linalg.eigvalsh(x).diff(dim=-1)[..., 0],
         "high gap": lambda x: torch.linalg.eigvalsh(x).diff(dim=-1)[..., 1],
@@ -264,8 +221,8 @@ def _finite_case(
     noise: bool,
     steps: tuple[int, int],
 ) -> Case:
-    listed, space = Listed(action), Matrices(*templates.shape[1:])
-    mixture = _target(GroupQuotient(space, listed), listed, templates, jitter)
+    space = Matrices(*templates.shape[1:])
+    mixture = _target(GroupQuotient(space, action), action, templates, jitter)
     neighbour = GroupQuotient(space, RotationAction(templates.shape[-1]))
     invariants = {"size": size, "deviation": deviation(mixture)}
     return Case(mixture, invariants, count, steps, neighbour=neighbour, noise=noise)

@@ -121,11 +121,6 @@ def test_reports_repeat() -> None:
     assert str(verify(TRUE["shapes"], seed=5, n=1)) == str(verify(TRUE["shapes"], seed=5, n=1))
 
 
-# the run-time type checks of the suite pick the items of a tuple at random
-RANDOM = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
-
-
-@RANDOM
 @given(data=st.data())
 @pytest.mark.parametrize("name", ["C3/U(1)", "clouds/SE(3)", "shapes with different masks"])
 def test_strategies_serve_any_quotient(name: str, data: st.DataObject) -> None:
@@ -141,7 +136,6 @@ def test_strategies_serve_any_quotient(name: str, data: st.DataObject) -> None:
     assert (gap <= 1e-13 * condition * space.norm(v, x)).all()
 
 
-@RANDOM
 @given(data=st.data())
 def test_strategy_of_elements_reaches_near_and_far(data: st.DataObject) -> None:
     group = SpecialOrthogonal(3)
