@@ -69,7 +69,10 @@ def test_projections_are_those_of_a_frame(dim: int, thickness: float) -> None:
 def test_thin_clouds_take_the_frame_and_the_others_do_not() -> None:
     """Which way an item takes, and so its result, depends on that item alone."""
     space = ShapeSpace(12, 3)
-    x = torch.cat([stretched(12, 3, thickness, count=4) for thickness in (1.0, 2e-3, 1e-6, 1e-9)])
+    # along an axis of the basis a thin cloud would only have one short generator, which is no obstacle
+    oblique = torch.linalg.qr(torch.tensor([[1.0, 0, 0], [2, 1, 0], [3, 0, 1]], dtype=torch.float64)).Q.mT
+    extents = torch.tensor([[1.0, 1.0, 1.0], [1, 4e-2, 4e-2], [1, 1e-3, 1e-3], [1, 1e-9, 1e-9]], dtype=torch.float64)
+    x = (normal(0, 4, 4, 12, 3) * extents[:, None, None] @ oblique).flatten(0, 1) + 3.0
     line = torch.linspace(0, 1, 12, dtype=torch.float64)[:, None] * torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
     x = torch.cat([x, line[None]])
     moments = moments_of(space, x)
