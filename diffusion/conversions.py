@@ -26,39 +26,44 @@ def align_time(value: Tensor, like: Tensor) -> Tensor:
     return value if value.ndim == 0 else value.reshape(value.shape + (1,) * (like.ndim - value.ndim))
 
 
-def _coefficients(schedule: Schedule, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """p, q (see :meth:`Schedule.merged`), a, beta and beta', with axes appended."""
-    c = schedule.coefficients(t)
-    a = (c.alpha**2 + c.gamma**2).sqrt()
-    p, q, a, beta, d_beta = (align_time(value, like) for value in (*schedule.merged(t), a, c.beta, c.d_beta))
-    return p, q, a, beta, d_beta
+def _rates(schedule: Schedule, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Factors p and q (see :attr:`Rates.merged`), beta and beta', with axes appended."""
+    rates = schedule.rates(t)
+    p, q, beta, d_beta = (align_time(value, like) for value in (*rates.merged, rates.beta, rates.d_beta))
+    return p, q, beta, d_beta
+
+
+def _values(schedule: Schedule, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    """a and beta, with axes appended; nothing is differentiated."""
+    a = (schedule.alpha(t) ** 2 + schedule.gamma(t) ** 2).sqrt()
+    return align_time(a, like), align_time(schedule.beta(t), like)
 
 
 def velocity_from_denoiser(denoiser: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
     """V = (a' x_t - (a' beta - a beta') D) / a, for t < 1."""
-    p, q, _, beta, d_beta = _coefficients(schedule, t, x_t)
+    p, q, beta, d_beta = _rates(schedule, t, x_t)
     return (q * x_t - (q * beta - p * d_beta) * denoiser) / p
 
 
 def denoiser_from_velocity(velocity: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
     """D = (a v - a' x_t) / (a beta' - a' beta), at all times."""
-    p, q, _, beta, d_beta = _coefficients(schedule, t, x_t)
+    p, q, beta, d_beta = _rates(schedule, t, x_t)
     return (p * velocity - q * x_t) / (p * d_beta - q * beta)
 
 
 def score_from_denoiser(denoiser: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
     """S = -(x_t - beta D) / a^2 = grad log p_t, for the independent Gaussian prior and t < 1."""
-    _, _, a, beta, _ = _coefficients(schedule, t, x_t)
+    a, beta = _values(schedule, t, x_t)
     return -(x_t - beta * denoiser) / a**2
 
 
 def denoiser_from_score(score: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
     """D = (x_t + a^2 s) / beta, for the independent Gaussian prior and t > 0 (Tweedie's formula)."""
-    _, _, a, beta, _ = _coefficients(schedule, t, x_t)
+    a, beta = _values(schedule, t, x_t)
     return (x_t + a**2 * score) / beta
 
 
 def noise_from_denoiser(denoiser: Tensor, x_t: Tensor, t: Tensor, schedule: Schedule) -> Tensor:
     """E[eps_hat | x_t] = (x_t - beta D) / a, for the independent Gaussian prior and t < 1."""
-    _, _, a, beta, _ = _coefficients(schedule, t, x_t)
+    a, beta = _values(schedule, t, x_t)
     return (x_t - beta * denoiser) / a

@@ -26,6 +26,36 @@ class Coefficients:
     d_gamma: Tensor
 
 
+@final
+@dataclass(frozen=True)
+class Rates:
+    """alpha, beta and gamma^2 with their time derivatives, each of the shape of t: what is smooth at all times."""
+
+    alpha: Tensor
+    beta: Tensor
+    variance: Tensor
+    d_alpha: Tensor
+    d_beta: Tensor
+    d_variance: Tensor
+
+    @property
+    def coefficients(self) -> Coefficients:
+        """The same with gamma in the place of gamma^2."""
+        gamma = self.variance.sqrt()
+        d_gamma = torch.where(self.d_variance == 0, torch.zeros_like(gamma), self.d_variance / (2 * gamma))
+        return Coefficients(self.alpha, self.beta, gamma, self.d_alpha, self.d_beta, d_gamma)
+
+    @property
+    def merged(self) -> tuple[Tensor, Tensor]:
+        """Values p and q, a common multiple of a and a' with a^2 = alpha^2 + gamma^2, finite at all times.
+
+        p = a^2 and q = a a', divided by a = alpha where there is no bridge noise.
+        """
+        bare = (self.variance == 0) & (self.d_variance == 0)
+        p = torch.where(bare, self.alpha, self.alpha**2 + self.variance)
+        return p, torch.where(bare, self.d_alpha, self.alpha * self.d_alpha + 0.5 * self.d_variance)
+
+
 class Schedule(abc.ABC):
     """alpha falls to 0 and beta rises to 1 while t runs from prior (0) to data (1).
 
@@ -49,27 +79,18 @@ class Schedule(abc.ABC):
         """Amplitude of the additional noise."""
         return self.gamma_squared(t).sqrt()
 
-    def coefficients(self, t: Tensor) -> Coefficients:
-        """Values and derivatives by forward-mode differentiation."""
+    def rates(self, t: Tensor) -> Rates:
+        """Values and derivatives, by forward-mode differentiation where a schedule does not say more."""
         one = torch.ones_like(t)
         alpha, d_alpha = directional_derivative(self.alpha, t, one)
         beta, d_beta = directional_derivative(self.beta, t, one)
         variance, d_variance = directional_derivative(self.gamma_squared, t, one)
-        gamma = variance.sqrt()
-        d_gamma = torch.where(d_variance == 0, torch.zeros_like(t), d_variance / (2 * gamma))
-        return Coefficients(alpha, beta, gamma, d_alpha, d_beta, d_gamma)
+        return Rates(alpha, beta, variance, d_alpha, d_beta, d_variance)
 
-    def merged(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Values p and q, a common multiple of a and a' with a^2 = alpha^2 + gamma^2, finite at all times.
-
-        p = a^2 and q = a a', divided by a = alpha where there is no bridge noise.
-        """
-        one = torch.ones_like(t)
-        alpha, d_alpha = directional_derivative(self.alpha, t, one)
-        variance, d_variance = directional_derivative(self.gamma_squared, t, one)
-        bare = (variance == 0) & (d_variance == 0)
-        p = torch.where(bare, alpha, alpha**2 + variance)
-        return p, torch.where(bare, d_alpha, alpha * d_alpha + 0.5 * d_variance)
+    @final
+    def coefficients(self, t: Tensor) -> Coefficients:
+        """Values and derivatives of alpha, beta and gamma."""
+        return self.rates(t).coefficients
 
 
 @final
@@ -94,6 +115,13 @@ class LinearSchedule(Schedule):
     @override
     def gamma_squared(self, t: Tensor) -> Tensor:
         return self.noise**2 * t * (1 - t)
+
+    @override
+    def rates(self, t: Tensor) -> Rates:
+        """In closed form: samplers ask at every step, and there differentiation costs more than the geometry."""
+        one, squared = torch.ones_like(t), self.noise**2
+        slope = squared * (1 - t) - squared * t
+        return Rates(self.alpha(t), self.beta(t), self.gamma_squared(t), -one, one, slope)
 
 
 @final

@@ -92,12 +92,13 @@ def lifted_step(
     space = quotient.total_space
     here = space.keep(point)
     noise = space.white_noise(normal, here) * (sigma * step.sqrt())
-    pull = quotient.horizontal_projection(drift, here) * step
+    moved = quotient.horizontal_projection(drift * step + noise, here)
     curvature = quotient.mean_curvature(here)
     strength = step * sigma**2 * space.inner_product(curvature, curvature, here)
-    lifted = pull + quotient.horizontal_projection(noise, here) - (0.5 * curvature_drift * step * sigma**2) * curvature
+    lifted = moved - (0.5 * curvature_drift * step * sigma**2) * curvature
     loose = rule.unprojected(strength)
     if not bool(loose.any()):
         return space.exp(lifted, here)
+    pull = quotient.horizontal_projection(drift, here) * step
     free = quotient.center(space.exp(pull + noise, here))
     return torch.where(loose.reshape(loose.shape + (1,) * len(space.shape)), free, space.exp(lifted, here))

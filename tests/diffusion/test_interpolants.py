@@ -52,6 +52,16 @@ def test_schedules_run_from_prior_to_data_and_their_derivatives_are_right(schedu
         torch.testing.assert_close(getattr(c, name), function(t))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_closed_rates_are_the_differentiated_ones(noise: float, dtype: torch.dtype) -> None:
+    schedule = LinearSchedule(noise)
+    for t in (torch.linspace(0.0, 1.0, 9, dtype=dtype), torch.tensor(0.3, dtype=dtype)):
+        closed, derived = vars(schedule.rates(t)), vars(Schedule.rates(schedule, t))
+        for name, value in derived.items():
+            torch.testing.assert_close(closed[name], value)
+
+
 @pytest.mark.parametrize("coupling", [Independent(), OrbitAligned()], ids=repr)
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 def test_velocity_is_the_time_derivative_of_the_interpolant(schedule: Schedule, coupling: Independent) -> None:
