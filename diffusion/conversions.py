@@ -34,7 +34,7 @@ def _rates(schedule: Schedule, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor,
 
 
 def _values(schedule: Schedule, t: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-    """a and beta, with axes appended; nothing is differentiated."""
+    """Amplitude a and beta, with axes appended; nothing is differentiated."""
     a = (schedule.alpha(t) ** 2 + schedule.gamma(t) ** 2).sqrt()
     return align_time(a, like), align_time(schedule.beta(t), like)
 
