@@ -24,6 +24,7 @@ from applications._cli_training import (
     PriorOption,
     RunFolder,
     Seed,
+    StartFrom,
     Steps,
     StrategyName,
     StrategyOption,
@@ -90,6 +91,7 @@ def train(
     max_chains: Annotated[int, typer.Option(min=1, help="Most chains of a batch.")] = 64,
     validate_every: ValidateEvery = 1000,
     checkpoint_every: CheckpointEvery = 200,
+    start_from: StartFrom = None,
     seed: Seed = 0,
     device: DeviceOption = Device.auto,
     devices: Devices = 1,
@@ -134,4 +136,5 @@ def train(
             precision=Precision(precision.value),
         )
         execution = execution_of(device=device, devices=devices, nodes=nodes, strategy=strategy, accumulate=accumulate)
-        report_run(output, train_backbones(data, output, options, execution=execution).card)
+        model = train_backbones(data, output, options, start_from=start_from, execution=execution)
+        report_run(output, model.card)

@@ -24,6 +24,7 @@ from applications._cli_training import (
     PriorOption,
     RunFolder,
     Seed,
+    StartFrom,
     Steps,
     StrategyName,
     StrategyOption,
@@ -96,9 +97,7 @@ def train(
     max_molecules: Annotated[int, typer.Option(min=1, help="Most molecules of a batch.")] = 64,
     validate_every: ValidateEvery = 1000,
     checkpoint_every: CheckpointEvery = 200,
-    start_from: Annotated[
-        Path | None, typer.Option(help="Model whose weights are the starting point, for fine-tuning.")
-    ] = None,
+    start_from: StartFrom = None,
     seed: Seed = 0,
     device: DeviceOption = Device.auto,
     devices: Devices = 1,

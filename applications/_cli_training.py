@@ -63,6 +63,7 @@ Steps = Annotated[int, typer.Option(min=1, help="Optimiser steps.")]
 LearningRate = Annotated[float, typer.Option(min=0.0, callback=finite, help="Peak learning rate.")]
 ValidateEvery = Annotated[int, typer.Option(min=1, help="Steps between validations.")]
 CheckpointEvery = Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")]
+StartFrom = Annotated[Path | None, typer.Option(help="Model whose weights are the starting point, for fine-tuning.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of the initial weights and of the batches.")]
 DeviceOption = Annotated[Device, typer.Option(help="Where the network runs.")]
 Devices = Annotated[

@@ -9,7 +9,6 @@ from typing import Any, final
 
 import lightning
 import numpy as np
-import torch
 
 from applications.molecular.checkpoint import load_model
 from applications.molecular.dataset import ConformerStore
@@ -23,6 +22,7 @@ from applications.molecular.networks import (
     build_network,
 )
 from applications.molecular.run_record import claim_folder, finished_model
+from applications.molecular.starting import check_start, initial_network
 from applications.molecular.train_options import TrainOptions
 from applications.molecular.training_data import ConformerBatches, Example
 from applications.molecular.training_run import fit
@@ -30,11 +30,6 @@ from diffusion.training import QuotientTrainingModule
 
 _VALIDATION_BATCHES = 8
 _HERE = Execution()
-
-
-@final
-class StartMismatchError(ValueError):
-    """A model to start from that is of another kind than the one asked for."""
 
 
 @final
@@ -105,7 +100,9 @@ def train(
         prior=options.prior,
         scale=scale,
     )
-    network = _initial_network(options, start)
+    network = initial_network(
+        lambda: build_network(options.network), seed=options.seed, start=None if start is None else start.network
+    )
     card = {
         "training": options.to_json(),
         "data": data_card(store),
@@ -140,22 +137,9 @@ def _check_energies(store: ConformerStore, options: TrainOptions) -> None:
 
 def _starting_model(path: Path, options: TrainOptions) -> ConformerModel:
     model = load_model(path)
-    wanted = (options.network, options.hydrogens, options.coupling, options.prior)
-    if (model.spec.network, model.spec.hydrogens, model.spec.coupling, model.spec.prior) != wanted:
-        raise StartMismatchError(
-            f"got model {path} with another network, hydrogens, coupling or prior than asked for; "
-            "ask for those of the model, or start from fresh weights"
-        )
+    names = ("network", "hydrogens", "coupling", "prior")
+    check_start({n: getattr(model.spec, n) for n in names}, {n: getattr(options, n) for n in names})
     return model
-
-
-def _initial_network(options: TrainOptions, start: ConformerModel | None) -> AbstractConformerNetwork:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(options.seed)
-        network = build_network(options.network)
-    if start is not None:
-        network.load_state_dict(start.network.state_dict())
-    return network
 
 
 def _module(

@@ -58,13 +58,13 @@ class Size:
         validation: molecules compared during training.
     """
 
-    steps: int = 4000
+    steps: int = 1600
     pair_budget: int = 8000
     learning_rate: float = 1e-3
-    molecules: int = 60
-    generated: int = 20
+    molecules: int = 40
+    generated: int = 16
     references: int = 30
-    validation: int = 24
+    validation: int = 16
 
 
 @final

@@ -38,6 +38,7 @@ from applications.molecular.proteins.train import train_backbones
 from applications.molecular.proteins.train_options import BackboneTrainOptions
 from applications.molecular.proteins.training_data import BackboneBatchConfig, BackboneBatches, BackboneDataError
 from applications.molecular.run_record import RunMismatchError
+from applications.molecular.starting import StartMismatchError
 from applications.molecular.training_draws import random_rotations
 from diffusion import SelfConditioning
 from diffusion.model_files import IncompatibleModelError
@@ -91,6 +92,21 @@ def test_a_run_leaves_a_usable_model_and_is_not_repeated(data: Path, tmp_path: P
     assert not (tmp_path / "logs" / "version_1").exists()
     with pytest.raises(RunMismatchError, match=r"options\.optimizer"):
         train_backbones(data, tmp_path, options(steps=9), execution=CPU)
+
+
+def test_fine_tuning_starts_from_the_weights_of_another_model(data: Path, tmp_path: Path) -> None:
+    first = train_backbones(data, tmp_path / "first", options(steps=2), execution=CPU)
+    barely = replace(options(steps=1), optimizer=OptimizerConfig(max_steps=1, learning_rate=1e-9, weight_decay=0.0))
+    second = train_backbones(data, tmp_path / "second", barely, start_from=tmp_path / "first", execution=CPU)
+    assert second.scale == first.scale
+    for name, value in first.network.state_dict().items():
+        torch.testing.assert_close(second.network.state_dict()[name], value, rtol=0.0, atol=1e-7)
+    assert second.card["start_from"]["sha256"] == load_backbone_model(tmp_path / "first").card["sha256"]
+    with pytest.raises(RunMismatchError, match=r"start_from\.sha256"):
+        train_backbones(data, tmp_path / "second", barely, execution=CPU)
+    other = replace(barely, coupling=Coupling.ORBIT_ALIGNED, prior=PriorKind.HARMONIC)
+    with pytest.raises(StartMismatchError, match="another coupling, prior than asked"):
+        train_backbones(data, tmp_path / "third", other, start_from=tmp_path / "first", execution=CPU)
 
 
 def test_data_with_short_chains_alone_are_refused(data: Path, tmp_path: Path) -> None:

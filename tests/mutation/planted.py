@@ -288,8 +288,8 @@ PLANTED = (
     Planted(
         "no projection: noise of the lift",
         "quotient/lift.py",
-        "lifted = pull + quotient.horizontal_projection(noise, here)",
-        "lifted = pull + noise",
+        "moved = quotient.horizontal_projection(drift * step + noise, here)",
+        "moved = quotient.horizontal_projection(drift * step, here) + noise",
         "tests/diffusion/test_sampler_steps.py::test_eta_of_the_caller",
     ),
 )

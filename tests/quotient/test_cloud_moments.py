@@ -8,7 +8,6 @@ from quotient import ShapeSpace
 from quotient._cloud_moments import CloudMoments, cloud_moments, symmetric_inverse
 from quotient._frame import log_pseudo_volume, project
 from quotient._products import ArrayProduct
-from quotient._row_blocks import less_affine, less_rows, row_products, row_sum
 
 
 def normal(seed: int, *shape: int) -> Tensor:
@@ -24,18 +23,6 @@ def stretched(n: int, dim: int, thickness: float, *, seed: int = 0, count: int =
 
 def moments_of(space: ShapeSpace, x: Tensor) -> CloudMoments:
     return cloud_moments(space.total_space, space._basis(x), x, torch.finfo(torch.float64).eps)
-
-
-@pytest.mark.parametrize("n", [3, 4, 5, 6, 8, 9, 13])
-@pytest.mark.parametrize("dim", [2, 3, 4])
-def test_rows_taken_together_sum_to_the_same(n: int, dim: int) -> None:
-    x, y, a, m = normal(0, 7, n, dim), normal(1, 7, n, dim), normal(2, 7, dim, dim), normal(3, 7, 1, dim)
-    torch.testing.assert_close(row_sum(x), x.sum(-2, keepdim=True), rtol=1e-13, atol=1e-13)
-    torch.testing.assert_close(row_products(x, y), x.mT @ y, rtol=1e-13, atol=1e-13)
-    torch.testing.assert_close(less_rows(x, m), x - m, rtol=0, atol=0)
-    torch.testing.assert_close(less_affine(x, y, a, m), x - y @ a - m, rtol=1e-13, atol=1e-13)
-    # one cloud against a batch
-    torch.testing.assert_close(less_affine(x[0], y, a, m), x[0] - y @ a - m, rtol=1e-13, atol=1e-13)
 
 
 @pytest.mark.parametrize("m", [1, 3, 6])
