@@ -86,6 +86,14 @@ def _model() -> str:
     return f"sha256 {model.card['sha256'][:16]}, {model.card['parameters']:,} parameters"
 
 
+def _backbone_model() -> str:
+    from applications.molecular.proteins.checkpoint import load_backbone_model
+
+    model = load_backbone_model()
+    parameters = sum(p.numel() for p in model.network.parameters())
+    return f"sha256 {model.card['sha256'][:16]}, {parameters:,} parameters"
+
+
 def _conformer() -> str:
     """One conformer of a molecule with a stereocentre, from SMILES to checked coordinates."""
     import io
@@ -110,5 +118,6 @@ _TESTS: Final[dict[str, Callable[[], str]]] = {
     "devices": _devices,
     "geometry": _geometry,
     "shipped model": _model,
+    "backbone model": _backbone_model,
     "first conformer": _conformer,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
 from abc import ABC, abstractmethod
@@ -185,11 +186,20 @@ def _trainer(output: Path, settings: RunSettings, at_validation: Callback, *, ex
 def _quiet() -> Iterator[None]:
     """Silence advice of Lightning that does not apply: batches are made in the main process on purpose.
 
-    So are held-out figures in distributed runs, by the first process alone.
+    So are held-out figures in distributed runs, by the first process alone. Tips for services are none of our business.
     """
+    log = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    log.addFilter(_is_no_tip)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*exists and is not empty.*")
         warnings.filterwarnings("ignore", message=".*when logging on epoch level in distributed setting.*")
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
-        yield
+        try:
+            yield
+        finally:
+            log.removeFilter(_is_no_tip)
+
+
+def _is_no_tip(record: logging.LogRecord) -> bool:
+    return "Tip:" not in record.getMessage()

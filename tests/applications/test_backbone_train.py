@@ -77,8 +77,11 @@ def options(steps: int = 8) -> BackboneTrainOptions:
     )
 
 
-def test_a_run_leaves_a_usable_model_and_is_not_repeated(data: Path, tmp_path: Path) -> None:
+def test_a_run_leaves_a_usable_model_and_is_not_repeated(
+    data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     model = train_backbones(data, tmp_path, options(), execution=CPU)
+    assert "Tip:" not in caplog.text
     assert model.card["finished"]
     assert model.card["step"] == 8
     assert set(model.card["held_out"]) >= {"bond_fraction", "radius_of_gyration", "rotation_shape_rmsd", "lengths"}

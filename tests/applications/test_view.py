@@ -118,7 +118,7 @@ def test_files_that_cannot_be_shown(tmp_path: Path) -> None:
 def test_the_doctor_finds_this_installation_sound() -> None:
     result = CliRunner().invoke(app, ["doctor"])
     assert result.exit_code == 0, result.output
-    for name in ("torch", "geometry", "shipped model", "first conformer"):
+    for name in ("torch", "geometry", "shipped model", "backbone model", "first conformer"):
         assert re.search(rf"^ok +{name} ", result.output, re.MULTILINE)
 
 
