@@ -6,6 +6,8 @@ failed.
 
 from __future__ import annotations
 
+import os
+
 import typer
 
 from applications._cli_derive import derive
@@ -46,6 +48,8 @@ app.command()(doctor)
 
 def main() -> None:
     """Entry point of the `quotient` script."""
+    # Threads that spin while they wait cost ten times the work itself as soon as something else wants a core.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app()
 
 
