@@ -4,15 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, final
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
+from typing_extensions import override
 
 from diffusion.model_files import IncompatibleModelError, check_fit, fill_network, read_model_files
 
 SpecT = TypeVar("SpecT")
 NetworkT = TypeVar("NetworkT", bound=nn.Module)
+
+
+@final
+class _NoInitialValues(TorchFunctionMode):
+    """Leaves new parameters as they are: normal numbers without memory are drawn by a compiler, loaded for a second."""
+
+    @override
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        values = kwargs or {}
+        if getattr(func, "__module__", None) == nn.init.__name__:
+            return values["tensor"] if "tensor" in values else args[0]
+        return func(*args, **values)
 
 
 def read_network(
@@ -50,7 +66,7 @@ def read_network(
             f"got a card of {weights} whose specification is not understood ({error}); "
             "use the version of the package that wrote it"
         ) from error
-    with torch.device("meta"):
+    with torch.device("meta"), _NoInitialValues():
         # nothing is allocated for sizes that a damaged card claims
         sketch = build(spec)
     check_fit(sketch, state, weights)

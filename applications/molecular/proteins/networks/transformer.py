@@ -120,7 +120,7 @@ class BackboneTransformer(AbstractBackboneNetwork):
         self.residues = nn.Linear(CHAIN_WIDTH + 2 * (3 * LOCAL_VECTORS + LOCAL_SCALARS), w)
         if config.sequence:
             self.types = nn.Embedding(len(RESIDUES) + 1, w)
-        self.registers = nn.Parameter(0.02 * torch.randn(config.registers, w))
+        self.registers = nn.Parameter(nn.init.normal_(torch.empty(config.registers, w), std=0.02))
         self.time = TimeEmbedding(config.condition)
         self.separations = nn.Embedding(N_SEPARATIONS, p)
         self.pairs = nn.Linear(2 * config.radial + CONTACT_WIDTH, p)
