@@ -68,7 +68,7 @@ def generate(
     ] = 1.0,
     seed: Seed = 0,
     stereo: Annotated[
-        StereoName, typer.Option(help="Wrong stereochemistry: sample again, report, or keep.")
+        StereoName, typer.Option(help="Wrong stereochemistry or broken bonds: sample again, report, or keep.")
     ] = StereoName.resample,
     attempts: Annotated[int, typer.Option(min=1, max=1000, help="Samples per conformer with --stereo resample.")] = 5,
     relax: Annotated[

@@ -40,6 +40,7 @@ class Refusal(Enum):
     TOOLKIT_ERROR = "RDKit failed on it"
     NOT_CONVERGED = "no conformer reached an energy minimum"
     STEREO_NOT_REPRODUCED = "no conformer has the stereochemistry asked for"
+    BONDS_BROKEN = "no conformer has bonds of a possible length"
     CONSTITUTION_CHANGED = "no conformer of the source has the bonds of its SMILES"
     HYDROGENS_MISSING = "the source leaves out hydrogens: give all atoms"
     SOURCE_DAMAGED = "the source cannot be read there"

@@ -253,13 +253,17 @@ def _judge(job: _Job, positions: NDArray[np.float64], settings: GenerationSettin
         job.row = replace(job.row, refusal=refusal.name, reason=reason)
         return
     geometry = job.checker.check(mol)
+    job.row = replace(job.row, bad_bonds=geometry.bad_bonds, clashes=geometry.clashes)
+    if geometry.bad_bonds and settings.stereo is not StereoPolicy.OFF:
+        refusal = Refusal.BONDS_BROKEN
+        reason = f"{refusal.value} ({geometry.bad_bonds} of the last of {attempt + 1} are not)"
+        job.row = replace(job.row, refusal=refusal.name, reason=reason)
+        return
     job.mol = mol
     job.row = replace(
         job.row,
         ok=True,
         stereoisomer=_stereoisomer(mol),
-        bad_bonds=geometry.bad_bonds,
-        clashes=geometry.clashes,
         relaxed=settings.relaxation.value if moved else Relaxation.NONE.value,
         mmff_energy=mmff_energy(mol),
     )

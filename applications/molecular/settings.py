@@ -11,14 +11,14 @@ from applications.molecular.structures import Relaxation
 
 @final
 class StereoPolicy(Enum):
-    """What happens to a conformer with the wrong stereochemistry. It is never mirrored."""
+    """What happens to a conformer with the wrong stereochemistry or a broken bond. It is never mirrored."""
 
     RESAMPLE = "resample"
     """Sampled again with fresh noise, then reported as failed."""
     FILTER = "filter"
     """Reported as failed at once."""
     OFF = "off"
-    """Kept, with `stereo_ok` false."""
+    """Kept, with `stereo_ok` false or `bad_bonds` above zero."""
 
 
 @final
@@ -29,7 +29,7 @@ class GenerationSettings:
     Attributes:
         n_conformers: conformers per molecule.
         seed: master seed.
-        stereo: what to do with wrong stereochemistry.
+        stereo: what to do with wrong stereochemistry, and with bonds of an impossible length.
         attempts: samples drawn at most for one conformer under `StereoPolicy.RESAMPLE`.
         relaxation: which atoms a force field may move afterwards.
         duplicate_rmsd: heavy-atom RMSD in Å below which a conformer repeats an earlier one of its molecule and is left

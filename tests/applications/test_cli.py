@@ -44,7 +44,9 @@ def run(*arguments: str | Path, stdin: str = "") -> Result:
 
 
 def generate(model: Path, output: Path, *arguments: str | Path, stdin: str = "") -> Result:
-    return run("molecules", "generate", *arguments, "-m", model, "-o", output, "--steps", "2", stdin=stdin)
+    """By a network without training, whose bonds are not bonds."""
+    options = ("-m", model, "-o", output, "--steps", "2", "--stereo", "off")
+    return run("molecules", "generate", *arguments, *options, stdin=stdin)
 
 
 def one_dry_line(result: Result) -> str:

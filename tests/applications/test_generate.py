@@ -2,6 +2,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from applications.molecular.stereo import check_stereo
 from applications.molecular.structures import Relaxation, assemble, relax, with_conformers
 
 TINY = EquivariantConfig(scalars=16, vectors=8, pairs=8, heads=2, forces=4, blocks=1, expansion=2)
+KEPT = GenerationSettings(stereo=StereoPolicy.OFF)
+"""For networks without training, whose bonds are not bonds."""
 MOLECULES = ["CCO", "CC(=O)Oc1ccccc1C(=O)O", "C[C@H](N)C(=O)O", "F/C=C/CC"]
 
 
@@ -45,10 +48,10 @@ def requests_of(*smiles: str) -> list[Request]:
 
 
 class Scripted(AbstractConformerSampler):
-    """Embedded conformers, mirrored for the first `wrong` attempts at each: the truth is known."""
+    """Embedded conformers, for the first attempts at each mirrored or with one hydrogen far off: the truth is known."""
 
-    def __init__(self, *, wrong: int = 0) -> None:
-        self.wrong = wrong
+    def __init__(self, *, wrong: int = 0, torn: int = 0) -> None:
+        self.wrong, self.torn = wrong, torn
         self.calls: list[int] = []
         self._seen: dict[str, int] = {}
 
@@ -68,6 +71,7 @@ class Scripted(AbstractConformerSampler):
             self._seen[molecule.smiles] = attempt + 1
             assert embed(molecule, n_conformers=1, seed=seed, time_limit=20)
             positions = molecule.full.GetConformer().GetPositions()
+            positions[-1] += 9.0 * (attempt < self.torn)
             found.append(-positions if attempt < self.wrong else positions)
         return found
 
@@ -97,6 +101,21 @@ def test_stereo_policies() -> None:
         sampler = Scripted(wrong=1)
         (result,), _ = generate_window(requests_of("C[C@H](F)Cl"), sampler, settings)
         assert (result.row.ok, result.row.stereo_ok, sampler.calls) == (ok, False, [1])
+
+
+def test_broken_bonds_are_sampled_again_then_reported_or_kept() -> None:
+    once = GenerationSettings(n_conformers=1, relaxation=Relaxation.NONE, attempts=2)
+    (second,), _ = generate_window(requests_of("CCO"), Scripted(torn=1), once)
+    assert (second.row.ok, second.row.attempts, second.row.bad_bonds) == (True, 2, 0)
+    (never,), _ = generate_window(requests_of("CCO"), Scripted(torn=2), once)
+    assert (never.row.ok, never.row.refusal, never.row.attempts) == (False, "BONDS_BROKEN", 2)
+    assert never.row.bad_bonds == 1
+    assert "1 of the last of 2" in never.row.reason
+    assert never.mol is None
+    for policy, ok in ((StereoPolicy.FILTER, False), (StereoPolicy.OFF, True)):
+        sampler = Scripted(torn=1)
+        (result,), _ = generate_window(requests_of("CCO"), sampler, replace(once, stereo=policy))
+        assert (result.row.ok, result.row.bad_bonds, sampler.calls) == (ok, 1, [1])
 
 
 def test_only_failures_are_sampled_again() -> None:
@@ -149,7 +168,7 @@ def test_conformers_depend_on_neither_batch_nor_order_nor_number(hydrogens: Hydr
 
 def test_seed_changes_everything() -> None:
     sampler = ModelSampler(tiny_model(), SamplingSettings(steps=2))
-    found = [generate_window(requests_of("CCCC"), sampler, GenerationSettings(seed=seed))[0][0] for seed in (0, 0, 1)]
+    found = [generate_window(requests_of("CCCC"), sampler, replace(KEPT, seed=seed))[0][0] for seed in (0, 0, 1)]
     frames = [f.mol.GetConformer().GetPositions() for f in found if f.mol is not None]
     assert np.array_equal(frames[0], frames[1])
     assert np.abs(frames[0] - frames[2]).max() > 0.1
@@ -159,7 +178,7 @@ def test_sde_needs_a_model_with_a_score() -> None:
     sde = SamplingSettings(steps=3, kind=SamplerKind.SDE)
     with pytest.raises(SamplingError, match="--sampler ode"):
         ModelSampler(tiny_model(coupling=Coupling.ORBIT_ALIGNED), sde)
-    results, _ = generate_window(requests_of("CCCC"), ModelSampler(tiny_model(), sde), GenerationSettings())
+    results, _ = generate_window(requests_of("CCCC"), ModelSampler(tiny_model(), sde), KEPT)
     assert results[0].mol is not None
 
 
@@ -167,7 +186,7 @@ def test_sde_needs_a_model_with_a_score() -> None:
 @pytest.mark.parametrize("smiles", ["C", "O", "CC", "[NH4+]", "Cl", "C#N"])
 def test_the_smallest_molecules_give_conformers(smiles: str, hydrogens: Hydrogens) -> None:
     sampler = ModelSampler(tiny_model(hydrogens), SamplingSettings(steps=2))
-    (result,), _ = generate_window(requests_of(smiles), sampler, GenerationSettings())
+    (result,), _ = generate_window(requests_of(smiles), sampler, KEPT)
     assert result.mol is not None, result.row.reason
     assert np.isfinite(result.mol.GetConformer().GetPositions()).all()
     assert result.mol.GetNumAtoms() == parse_smiles(smiles).full.GetNumAtoms()

@@ -139,7 +139,7 @@ def check(source: Path, output: Path, ended: Run) -> dict[str, int]:
         if row["given"] in BAD:
             expect(row["refusal"] == BAD[row["given"]], f"{row['given'][:40]!r}: {row['refusal']}: {row['reason']}")
         if row["given"] in ODD:
-            expect(not row["refusal"] or row["refusal"] == "STEREO_NOT_REPRODUCED", f"{row['given']}: {row['reason']}")
+            expect(row["refusal"] in ("", "STEREO_NOT_REPRODUCED", "BONDS_BROKEN"), f"{row['given']}: {row['reason']}")
     records = [mol for mol in Chem.SDMolSupplier(str(output), removeHs=False) if mol is not None]
     made = [row for row in rows if row["ok"] == "true"]
     expect(len(records) == len(made), f"{len(records)} records of {len(made)} conformers can be read")
