@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, final
@@ -67,6 +68,8 @@ def write_model_files(
         "sha256": _digest(fresh),
     }
     fresh_card.write_text(json.dumps(full, indent=2) + "\n")
+    # safetensors writes files that their owner alone can read
+    shutil.copymode(fresh_card, fresh)
     fresh.replace(weights)
     fresh_card.replace(card_path)
     return weights

@@ -73,6 +73,11 @@ def test_a_saved_model_comes_back(tmp_path: Path) -> None:
     assert card["torch"] == torch.__version__
 
 
+def test_weights_can_be_read_by_whoever_can_read_the_card(tmp_path: Path) -> None:
+    path = save_model(build(4, 8), tmp_path)
+    assert path.stat().st_mode == path.with_suffix(".json").stat().st_mode
+
+
 def test_weights_may_be_stored_in_half_precision(tmp_path: Path) -> None:
     model = build(**ARGUMENTS)
     half = save_model(model, tmp_path / "half", arguments=ARGUMENTS, dtype=torch.float16)
