@@ -61,6 +61,9 @@ def prepare(
     typer.echo(f"{output}: {report.n_kept} molecules, {report.n_conformers} conformers")
     typer.echo(f"  {report.n_duplicates} duplicates, {report.n_conformers_dropped} conformers dropped")
     typer.echo("  " + ", ".join(f"{len(rows)} {name}" for name, rows in store.splits.items()))
+    empty = [name for name, rows in store.splits.items() if not rows]
+    if empty:
+        typer.echo(f"  note: nothing in {' and '.join(empty)}; with few molecules, name the splits: --split file:PATH")
     if unassigned := store.meta.get("split", {}).get("unassigned"):
         typer.echo(f"  {unassigned} in no split: the file does not name them")
     for name, count in report.dropped.items():

@@ -71,6 +71,11 @@ def _read(argument: str, *, stdin: TextIO, split: str) -> list[tuple[str, str]]:
         store = ConformerStore.open(path)
         if split not in store.splits:
             raise SourceError(f"{path} has no split {split!r}. Choose one of {', '.join(store.splits)}.")
+        if not store.splits[split]:
+            filled = [f"--split {name}" for name, rows in store.splits.items() if rows]
+            raise SourceError(
+                f"{path} has no molecules in its split {split!r}. Use {' or '.join(filled)}, or prepare more molecules."
+            )
         return [(store[row].source_id, store.smiles(row)) for row in store.splits[split]]
     if argument.lower().endswith(_STRUCTURE_ENDINGS):
         raise SourceError(

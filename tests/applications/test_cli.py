@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from applications.cli import app
 from applications.molecular.checkpoint import save_model
 from applications.molecular.choices import Coupling, Symmetry
-from applications.molecular.dataset import assign_split
+from applications.molecular.dataset import ConformerStore, assign_split
 from applications.molecular.features import Hydrogens
 from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import EquivariantConfig
@@ -210,3 +210,15 @@ def test_demo_writes_a_picture_and_figures(model: Path, tmp_path: Path) -> None:
     assert "aspirin" in result.output
     assert (tmp_path / "demo" / "demo.sdf").is_file()
     assert "RMSD of ETKDG" in result.output
+
+
+def test_an_empty_split_is_said_when_made_and_when_asked_for(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.smi").write_text("CCCO propanol\n")
+    data = tmp_path / "data"
+    made = run("molecules", "prepare", "--source", tmp_path / "in.smi", "-o", data, "--max-confs", "2")
+    assert made.exit_code == 0, made.output
+    (filled,) = (name for name, rows in ConformerStore.open(data).splits.items() if rows)
+    empty = [name for name in ("train", "validation", "test") if name != filled]
+    assert f"nothing in {' and '.join(empty)}" in made.output
+    asked = generate(model, tmp_path / "out.sdf", data, "--split", empty[-1])
+    assert f"--split {filled}" in one_dry_line(asked)
