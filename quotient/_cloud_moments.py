@@ -8,7 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
-from quotient._certificate import RANK_TOLERANCE, certainly
+from quotient._certificate import RANK_TOLERANCE
 from quotient.point_clouds import PointClouds
 
 #: Largest ratios of the size of a generator to its distance from the span of the others. K^-1 loses two digits for each
@@ -30,8 +30,8 @@ class CloudMoments:
         count: number of real points, ``[..., 1, 1]``, at least one.
         gram: K, identity where it cannot be trusted, ``[..., m, m]``.
         inverse: K^-1.
-        plain: items whose projection needs no refinement, ``[...]``.
         passed: items that can be trusted, ``[...]``.
+        plain: those of them whose projection needs no refinement by its own remainder, ``[...]``.
     """
 
     basis: Tensor
@@ -40,17 +40,11 @@ class CloudMoments:
     count: Tensor
     gram: Tensor
     inverse: Tensor
-    plain: Tensor
     passed: Tensor
+    plain: Tensor
 
     def horizontal(self, vector: Tensor) -> Tensor:
-        """P v for ``vector [..., n_points, d]``, zero on padding; its own remainder refines it where needed."""
-        once = self._horizontal(vector)
-        if certainly(self.plain):
-            return once
-        return torch.where(self.plain[..., None, None], once, self._horizontal(once))
-
-    def _horizontal(self, vector: Tensor) -> Tensor:
+        """P v for ``vector [..., n_points, d]``, zero on padding, good where `plain`; applied again where `passed`."""
         products = self.planes @ vector
         mean = products[..., -1:, :] / self.count
         cross = products[..., :-1, :] - self.count * self.rest.mT @ mean
@@ -92,16 +86,13 @@ def cloud_moments(space: PointClouds, basis: Tensor, point: Tensor, resolution: 
     reach = (mean + rest).detach().square().sum((-2, -1)).sqrt() + _trace(second.detach()).clamp_min(0).sqrt()
     noise = (reach * (2.0 * count[..., 0, 0]).sqrt()).unsqueeze(-1)
     floor = torch.maximum(noise, torch.finfo(gram.dtype).eps * sizes) * (2 * RANK_TOLERANCE * resolution)
-    inverse = symmetric_inverse(gram)
-    distances = inverse.detach().diagonal(dim1=-2, dim2=-1).rsqrt()
+    distances = symmetric_inverse(gram.detach()).diagonal(dim1=-2, dim2=-1).rsqrt()
     # NaN, of a matrix that has no inverse, passes no comparison
     passed = ((distances > sizes / _REFINED_LIMIT) & (distances > floor)).all(-1)
-    plain = (distances > sizes / _PLAIN_LIMIT).all(-1)
-    if not certainly(passed):
-        eye = torch.eye(len(basis), dtype=gram.dtype, device=gram.device)
-        gram = torch.where(passed[..., None, None], gram, eye)
-        inverse, plain = symmetric_inverse(gram), plain | ~passed
-    return CloudMoments(basis, planes, rest, count, gram, inverse, plain, passed)
+    plain = passed & (distances > sizes / _PLAIN_LIMIT).all(-1)
+    eye = torch.eye(len(basis), dtype=gram.dtype, device=gram.device)
+    gram = torch.where(passed[..., None, None], gram, eye)
+    return CloudMoments(basis, planes, rest, count, gram, symmetric_inverse(gram), passed, plain)
 
 
 def _planes(space: PointClouds, point: Tensor, mean: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ class ShapeSpace(OrbitSpace):
     def __init__(self, n_points: int, dim: int, *, mask: Tensor | None = None) -> None:
         self._space = PointClouds(n_points, dim, mask=mask)
         self._dim = dim
-        self._rotation_group = SpecialOrthogonal(dim)
+        self._turning = SpecialOrthogonal(dim).basis
 
     def __repr__(self) -> str:
         return f"ShapeSpace({self._space!r})"
@@ -79,7 +79,7 @@ class ShapeSpace(OrbitSpace):
         return self._space.center(upcast(base_point))
 
     def _basis(self, like: Tensor) -> Tensor:
-        return self._rotation_group.basis_like(like)
+        return self._turning.to(dtype=like.dtype, device=like.device)
 
     def _turns(self, centered: Tensor) -> Tensor:
         """Rotation generators x e_a^T of centred clouds, shape ``[..., a, n_points, d]``."""
@@ -94,12 +94,12 @@ class ShapeSpace(OrbitSpace):
     @override
     def vertical_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
         tangent = self._space.keep(upcast(tangent_vec))
-        return (tangent - self._horizontal(tangent, base_point)).to(torch.result_type(tangent_vec, base_point))
+        return (tangent - self._horizontal(tangent, base_point)).to(torch.promote_types(tangent_vec.dtype, base_point.dtype))
 
     @override
     def horizontal_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
         tangent = self._space.keep(upcast(tangent_vec))
-        return self._horizontal(tangent, base_point).to(torch.result_type(tangent_vec, base_point))
+        return self._horizontal(tangent, base_point).to(torch.promote_types(tangent_vec.dtype, base_point.dtype))
 
     def _horizontal(self, tangent: Tensor, base_point: Tensor) -> Tensor:
         self._space.check_point(tangent)
@@ -107,7 +107,10 @@ class ShapeSpace(OrbitSpace):
         if not self._rotations:
             return self._space.center(tangent)
         moments = self._moments(base_point)
-        fast = moments.horizontal(tangent)
+        once = moments.horizontal(tangent)
+        if certainly(moments.plain):
+            return once
+        fast = torch.where(moments.plain[..., None, None], once, moments.horizontal(once))
         if certainly(moments.passed):
             return fast
         moved = self._space.center(tangent)
@@ -156,14 +159,14 @@ class ShapeSpace(OrbitSpace):
             return shifts.expand(centered.shape[:-2]).to(base_point.dtype)
         moments = self._moments(base_point)
         fast = (shifts + moments.log_volume()).to(base_point.dtype)
-        if certainly(moments.plain & moments.passed):
+        if certainly(moments.plain):
             return fast
         frame = self._frame(base_point, centered)
         turned = log_pseudo_volume(frame, self._turns(centered), _INNER)
         # -Killing form of se(d) on a rotation of unit angle: 2 (d - 2) from so(d) and 2 from the translations
         stabilizer = 0.5 * math.log(2.0 * (self._dim - 1)) * (~frame.kept).to(turned.dtype).sum(-1)
         slow = (shifts + turned + stabilizer).to(base_point.dtype)
-        return torch.where(moments.plain & moments.passed, fast, slow)
+        return torch.where(moments.plain, fast, slow)
 
     @override
     def mean_curvature(self, base_point: Tensor) -> Tensor:
@@ -172,14 +175,14 @@ class ShapeSpace(OrbitSpace):
             return torch.zeros_like(base_point)
         moments = self._moments(base_point)
         fast = moments.mean_curvature().to(base_point.dtype)
-        if certainly(moments.plain & moments.passed):
+        if certainly(moments.plain):
             return fast
         centered = self._centered(base_point)
         frame = self._frame(base_point, centered)
         squares = torch.einsum("...ia,ajk->...ijk", frame.coefficients, self._basis(centered))
         bent = centered @ (squares @ squares).sum(-3)
         slow = (bent - project(frame, bent, _INNER)).to(base_point.dtype)
-        return torch.where((moments.plain & moments.passed)[..., None, None], fast, slow)
+        return torch.where(moments.plain[..., None, None], fast, slow)
 
     @override
     def center(self, point: Tensor) -> Tensor:
@@ -192,4 +195,4 @@ class ShapeSpace(OrbitSpace):
         target = self._centered(base_point)
         rotated = superpose(self._centered(point), target, self._basis(target))
         placed = self._space.keep(rotated + self._space.centroid(upcast(base_point)))
-        return Alignment(point=placed.to(torch.result_type(point, base_point)), kind=AlignmentKind.GLOBAL)
+        return Alignment(point=placed.to(torch.promote_types(point.dtype, base_point.dtype)), kind=AlignmentKind.GLOBAL)
