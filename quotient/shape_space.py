@@ -94,7 +94,9 @@ class ShapeSpace(OrbitSpace):
     @override
     def vertical_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
         tangent = self._space.keep(upcast(tangent_vec))
-        return (tangent - self._horizontal(tangent, base_point)).to(torch.promote_types(tangent_vec.dtype, base_point.dtype))
+        return (tangent - self._horizontal(tangent, base_point)).to(
+            torch.promote_types(tangent_vec.dtype, base_point.dtype)
+        )
 
     @override
     def horizontal_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
