@@ -127,8 +127,8 @@ PLANTED = (
     Planted(
         "sign of H: shape space",
         "quotient/_cloud_moments.py",
-        "keep((self.shifted - self.rest) @ bend)",
-        "keep((self.rest - self.shifted) @ bend)",
+        "return self._affine(bend, ",
+        "return -self._affine(bend, ",
         "tests/diffusion/test_sampler_steps.py::test_eta_of_the_caller",
     ),
     Planted(
