@@ -90,7 +90,21 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("sampler", ["ode", "sde"])
 def test_trajectories_end_at_the_conformers(model: Path, sampler: str, tmp_path: Path) -> None:
     out = tmp_path / "out.sdf"
-    line = ["molecules", "generate", "CCO", "CC(C)=O", "xx", "-n", "3", "-o", str(out), "-m", str(model)]
+    line = [
+        "molecules",
+        "generate",
+        "CCO",
+        "CC(C)=O",
+        "xx",
+        "-n",
+        "3",
+        "-o",
+        str(out),
+        "-m",
+        str(model),
+        "--stereo",
+        "off",
+    ]
     options = ["--steps", "4", "--sampler", sampler, "--relax", "none", "--traj", "--batch-size", "2"]
     result = CliRunner().invoke(app, [*line, *options])
     assert result.exit_code == 3, result.output
@@ -111,7 +125,23 @@ def test_trajectories_end_at_the_conformers(model: Path, sampler: str, tmp_path:
 def test_duplicates_on_the_command_line_are_no_failures(model: Path, tmp_path: Path) -> None:
     """Two atoms have one shape: what differs is the length of the bond, by less than the threshold."""
     out = tmp_path / "out.sdf"
-    line = ["molecules", "generate", "CO", "-n", "4", "-o", str(out), "-m", str(model), "--steps", "2", "--dedup", "9"]
+    line = [
+        "molecules",
+        "generate",
+        "CO",
+        "-n",
+        "4",
+        "-o",
+        str(out),
+        "-m",
+        str(model),
+        "--steps",
+        "2",
+        "--dedup",
+        "9",
+        "--stereo",
+        "off",
+    ]
     result = CliRunner().invoke(app, line)
     assert result.exit_code == 0, result.output
     assert "3 repeat an earlier one" in result.output
