@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Final, final
+from typing import Any, Final, final
 
 _PACKAGES: Final = (
     "quotient-diffusion", "torch", "geomstats", "numpy", "scipy", "sympy", "rdkit", "lightning", "hypothesis",
@@ -82,16 +82,17 @@ def _geometry() -> str:
 def _model() -> str:
     from applications.molecular.checkpoint import load_model
 
-    model = load_model()
-    return f"sha256 {model.card['sha256'][:16]}, {model.card['parameters']:,} parameters"
+    return _identity(load_model().card)
 
 
 def _backbone_model() -> str:
     from applications.molecular.proteins.checkpoint import load_backbone_model
 
-    model = load_backbone_model()
-    parameters = sum(p.numel() for p in model.network.parameters())
-    return f"sha256 {model.card['sha256'][:16]}, {parameters:,} parameters"
+    return _identity(load_backbone_model().card)
+
+
+def _identity(card: Mapping[str, Any]) -> str:
+    return f"sha256 {card['sha256'][:16]}, {card['parameters']:,} parameters"
 
 
 def _conformer() -> str:

@@ -2,10 +2,13 @@
 
 import inspect
 import sys
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
 from importlib import import_module
+from pathlib import Path
 
+import pytest
 import torch
 from beartype import BeartypeConf, beartype
 from beartype.claw import beartype_packages
@@ -38,3 +41,16 @@ settings.register_profile("ci", deadline=timedelta(seconds=10), derandomize=True
 # a long campaign of the fuzz tests: fifty times the examples
 settings.register_profile("fuzz", deadline=None, max_examples=5000, print_blob=True)
 settings.load_profile("dev")
+
+
+@pytest.fixture
+def experiment_scripts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Scripts of docs/experiments are imported as when they are run by path; none stays imported."""
+    docs = Path(__file__).resolve().parent.parent / "docs"
+    before = set(sys.modules)
+    monkeypatch.syspath_prepend(docs / "paper")
+    monkeypatch.syspath_prepend(docs / "experiments")
+    yield
+    for name in set(sys.modules) - before:
+        if str(docs) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]

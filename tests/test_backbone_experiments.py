@@ -1,8 +1,6 @@
 """The experiment on ensembles of backbones, at a tiny size."""
 
 import json
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -10,19 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).resolve().parent.parent / "docs" / "experiments"
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The scripts are imported as when they are run by path; none stays imported."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(FOLDER.parent / "paper")
-    monkeypatch.syspath_prepend(FOLDER)
-    yield
-    for name in set(sys.modules) - before:
-        if str(FOLDER.parent) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
+pytestmark = pytest.mark.usefixtures("experiment_scripts")
 
 
 def test_the_ensembles_of_backbones(tmp_path: Path) -> None:

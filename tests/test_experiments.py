@@ -1,8 +1,6 @@
 """The experiments: chains against quadrature, distances in law, cells that are run once, and the page they fill."""
 
 import json
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -14,20 +12,9 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdMolTransforms
 from scipy import stats
 
+pytestmark = pytest.mark.usefixtures("experiment_scripts")
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "experiments"
 THRESHOLD = 1e-4
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The scripts are imported as when they are run by path; none stays imported."""
-    before = set(sys.modules)
-    monkeypatch.syspath_prepend(FOLDER.parent / "paper")
-    monkeypatch.syspath_prepend(FOLDER)
-    yield
-    for name in set(sys.modules) - before:
-        if str(FOLDER.parent) in str(getattr(sys.modules[name], "__file__", "")):
-            del sys.modules[name]
 
 
 def chain(smiles: str, seed: int, **options: Any) -> Any:
