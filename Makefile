@@ -61,7 +61,7 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.installed-test: $(BIN)/python pyproject.toml constraints.txt
-	$(PIP) install -c constraints.txt -e '.[test,protein,evaluation,cluster,mutation]'
+	$(PIP) install -c constraints.txt -e '.[test,protein,evaluation,cluster,mutation,native]'
 	@touch $@
 
 $(VENV)/.installed-docs: $(BIN)/python pyproject.toml constraints.txt

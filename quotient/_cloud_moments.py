@@ -13,7 +13,7 @@ from quotient.point_clouds import PointClouds
 
 #: Largest ratios of the size of a generator to its distance from the span of the others. K^-1 loses two digits for each
 #: power of ten: up to the first it is used as it is, up to the second the projection is refined by its own remainder.
-_PLAIN_LIMIT = 1e1
+PLAIN_LIMIT = 1e1
 _REFINED_LIMIT = 1e2
 
 
@@ -89,7 +89,7 @@ def cloud_moments(space: PointClouds, basis: Tensor, point: Tensor, resolution: 
     distances = symmetric_inverse(gram.detach()).diagonal(dim1=-2, dim2=-1).rsqrt()
     # NaN, of a matrix that has no inverse, passes no comparison
     passed = ((distances > sizes / _REFINED_LIMIT) & (distances > floor)).all(-1)
-    plain = passed & (distances > sizes / _PLAIN_LIMIT).all(-1)
+    plain = passed & (distances > sizes / PLAIN_LIMIT).all(-1)
     eye = torch.eye(len(basis), dtype=gram.dtype, device=gram.device)
     gram = torch.where(passed[..., None, None], gram, eye)
     return CloudMoments(basis, planes, rest, count, gram, symmetric_inverse(gram), passed, plain)

@@ -14,6 +14,7 @@ from groups.kabsch import superpose
 from quotient._certificate import certainly
 from quotient._cloud_moments import CloudMoments, cloud_moments
 from quotient._frame import Frame, log_pseudo_volume, orthonormal_frame, project
+from quotient._native import native_horizontal, native_mean_curvature
 from quotient._products import ArrayProduct
 from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace
 from quotient.point_clouds import PointClouds
@@ -38,19 +39,24 @@ class ShapeSpace(OrbitSpace):
 
     Formed in float64 and returned in the dtype of the arguments. Cost O(n_points). Reflections are not divided out.
 
+    In three dimensions and on a CPU both go through compiled kernels, several times faster and equal up to rounding,
+    where numba is installed (the extra ``native``) and no derivative with respect to the base point is asked for.
+
     Args:
         n_points: number of rows, padding included.
         dim: d >= 1.
         mask: True for real points, shape ``[..., n_points]``; None when all are real. Results on padded clouds equal
             those on the clouds without padding, and vanish on padding.
+        native: whether to use compiled kernels where they apply.
 
     Raises:
         PointShapeError: for a mask or a point of the wrong shape or dtype.
     """
 
-    def __init__(self, n_points: int, dim: int, *, mask: Tensor | None = None) -> None:
+    def __init__(self, n_points: int, dim: int, *, mask: Tensor | None = None, native: bool = True) -> None:
         self._space = PointClouds(n_points, dim, mask=mask)
         self._dim = dim
+        self._native = native and dim == 3
         self._turning = SpecialOrthogonal(dim).basis
 
     def __repr__(self) -> str:
@@ -93,6 +99,8 @@ class ShapeSpace(OrbitSpace):
 
     @override
     def vertical_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
+        self._space.check_point(tangent_vec)
+        self._space.check_point(base_point)
         tangent = self._space.keep(upcast(tangent_vec))
         return (tangent - self._horizontal(tangent, base_point)).to(
             torch.promote_types(tangent_vec.dtype, base_point.dtype)
@@ -100,12 +108,16 @@ class ShapeSpace(OrbitSpace):
 
     @override
     def horizontal_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
+        self._space.check_point(tangent_vec)
+        self._space.check_point(base_point)
+        found = native_horizontal(tangent_vec, base_point, self._space.mask) if self._native else None
+        if found is not None and found[1].all():
+            return found[0]
         tangent = self._space.keep(upcast(tangent_vec))
-        return self._horizontal(tangent, base_point).to(torch.promote_types(tangent_vec.dtype, base_point.dtype))
+        slow = self._horizontal(tangent, base_point).to(torch.promote_types(tangent_vec.dtype, base_point.dtype))
+        return slow if found is None else torch.where(found[1][..., None, None], found[0], slow)
 
     def _horizontal(self, tangent: Tensor, base_point: Tensor) -> Tensor:
-        self._space.check_point(tangent)
-        self._space.check_point(base_point)
         if not self._rotations:
             return self._space.center(tangent)
         moments = self._moments(base_point)
@@ -175,6 +187,13 @@ class ShapeSpace(OrbitSpace):
         self._space.check_point(base_point)
         if not self._rotations:
             return torch.zeros_like(base_point)
+        found = native_mean_curvature(base_point, self._space.mask) if self._native else None
+        if found is not None and found[1].all():
+            return found[0]
+        slow = self._curvature(base_point)
+        return slow if found is None else torch.where(found[1][..., None, None], found[0], slow)
+
+    def _curvature(self, base_point: Tensor) -> Tensor:
         moments = self._moments(base_point)
         fast = moments.mean_curvature().to(base_point.dtype)
         if certainly(moments.plain):

@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import final
 
+import torch
+
 from tests.benchmarks.tables import Column, Row, Table
 
 WARM = 2
+_LARGE_BLOCK = 31 * 2**20
 Call = Callable[[], object]
 
 
@@ -40,10 +43,20 @@ class Timing:
     smallest: float
 
 
+def settle_allocator() -> None:
+    """Bring the C library to the state of a program that has freed a large array, as every one does before long.
+
+    Until then it returns the memory of arrays of megabytes to the system at once, and finding it again takes longer
+    than most of what is timed here.
+    """
+    torch.zeros(_LARGE_BLOCK, dtype=torch.uint8)
+
+
 def in_turn(
     calls: Mapping[str, Call], repeats: int, *, clock: Callable[[], float] = time.perf_counter
 ) -> dict[str, Timing]:
     """Time each call `repeats` times, all of them once before any a second time; a few rounds before do not count."""
+    settle_allocator()
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(repeats + WARM):
         for name, call in calls.items():

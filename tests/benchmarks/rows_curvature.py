@@ -20,7 +20,7 @@ def costs(
 ) -> Table:
     """The closed form, eager and compiled, and what follows from ``act``."""
     _, x = clouds(batch, n_points, dtype)
-    closed = ShapeSpace(n_points, 3)
+    closed, native = ShapeSpace(n_points, 3, native=False), ShapeSpace(n_points, 3)
 
     def curvature(space: OrbitSpace) -> Call:
         space.mean_curvature(x)
@@ -31,6 +31,7 @@ def costs(
         return lambda: space.log_orbit_volume(x)
 
     others = [
+        Candidate("mean curvature, ShapeSpace, native kernel", lambda: curvature(native), needs=("numba",)),
         Candidate("mean curvature, ShapeSpace", lambda: curvature(closed)),
         Candidate("mean curvature, ShapeSpace, torch.compile", lambda: compiled(closed.mean_curvature, x)),
         Candidate("mean curvature, derived from act", lambda: curvature(derived(n_points))),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
@@ -52,7 +53,7 @@ def costs(
 ) -> Table:
     """Every way to project, in clones."""
     v, x = clouds(batch, n_points, dtype)
-    closed = ShapeSpace(n_points, 3)
+    closed, native = ShapeSpace(n_points, 3, native=False), ShapeSpace(n_points, 3)
 
     def kendall() -> Call:
         projection = kendall_projection(n_points)
@@ -60,6 +61,7 @@ def costs(
         return lambda: projection(tangent, bent)
 
     others = [
+        Candidate("ShapeSpace, native kernel", lambda: quotient_projection(native, v, x), needs=("numba",)),
         Candidate("ShapeSpace", lambda: lambda: closed.horizontal_projection(v, x)),
         Candidate("ShapeSpace, torch.compile", lambda: compiled(closed.horizontal_projection, v, x)),
         Candidate("GroupQuotient, derived from act", lambda: quotient_projection(derived(n_points), v, x)),
@@ -83,7 +85,7 @@ def growth(sizes: tuple[int, ...], repeats: int) -> Table:
     for n_points in sizes:
         v, x = clouds(max(1, MOST_POINTS // 10 // n_points), n_points, torch.float64)
         calls[f"{n_points} clone"] = x.clone
-        calls[f"{n_points} closed"] = quotient_projection(ShapeSpace(n_points, 3), v, x)
+        calls[f"{n_points} closed"] = quotient_projection(ShapeSpace(n_points, 3, native=False), v, x)
         calls[f"{n_points} derived"] = quotient_projection(derived(n_points), v, x)
     with torch.no_grad():
         found = in_turn(calls, max(3, repeats // 3))
@@ -131,7 +133,11 @@ def stretched(batch: int, n_points: int, condition: float) -> Tensor:
 def accuracy(*, batch: int = 64, n_points: int = 64) -> Table:
     """float32 against float64 on the same float32 inputs: the largest |error| / |v| of all clouds."""
     conditions = (1.0, 1e1, 1e2, 1e3, 1e4)
-    spaces = {"ShapeSpace": ShapeSpace(n_points, 3), "GroupQuotient, derived from act": derived(n_points)}
+    spaces = {
+        "ShapeSpace": ShapeSpace(n_points, 3, native=False),
+        **({"ShapeSpace, native kernel": ShapeSpace(n_points, 3)} if find_spec("numba") else {}),
+        "GroupQuotient, derived from act": derived(n_points),
+    }
     v = torch.randn(batch, n_points, 3, generator=torch.Generator().manual_seed(2))
 
     def error(space: OrbitSpace, condition: float) -> float:

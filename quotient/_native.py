@@ -1,0 +1,111 @@
+"""The kernels of rigid motions in space on tensors, where they apply and numba is installed (the extra ``native``)."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import Any, final
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+from torch.autograd.function import FunctionCtx
+from typing_extensions import override
+
+from quotient._certificate import RANK_TOLERANCE
+from quotient._cloud_moments import PLAIN_LIMIT
+from quotient.submersion import resolution
+
+_DTYPES = (torch.float32, torch.float64)
+
+
+def native_horizontal(vector: Tensor, point: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor] | None:
+    """P v for ``vector``, ``point [..., n_points, 3]``, and the items for which it is good, ``[...]``; zero for others.
+
+    None where the kernel does not apply. Differentiable with respect to the vector, in which P is linear and its own
+    adjoint. One thread.
+    """
+    kernels = _kernels() if _readable(vector) and _readable(point) and vector.dtype == point.dtype else None
+    if kernels is None or _needs_derivative(point):
+        return None
+    batch = torch.broadcast_shapes(vector.shape, point.shape, () if mask is None else (*mask.shape, 1))
+    # The bookkeeping of autograd costs more than a small batch.
+    project = _Horizontal.apply if _needs_derivative(vector) else _Horizontal.forward
+    return project(vector.expand(batch), point.detach().expand(batch), mask, kernels)
+
+
+def native_mean_curvature(point: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor] | None:
+    """H for ``point [..., n_points, 3]`` and the items for which it is good; None where the kernel does not apply."""
+    kernels = _kernels() if _readable(point) else None
+    if kernels is None or _needs_derivative(point):
+        return None
+    batch = torch.broadcast_shapes(point.shape, () if mask is None else (*mask.shape, 1))
+    x, out, plain = _memory(point.detach().expand(batch))
+    kernels.mean_curvature(_items(x), _rows(mask, x), *_limits(x), _items(out), plain.view(-1).numpy())
+    return out, plain
+
+
+@final
+class _Horizontal(torch.autograd.Function):
+    @staticmethod
+    @override
+    def forward(vector: Tensor, point: Tensor, mask: Tensor | None, kernels: ModuleType) -> tuple[Tensor, Tensor]:
+        x, out, plain = _memory(point)
+        flags = plain.view(-1).numpy()
+        kernels.horizontal(_items(_memory(vector)[0]), _items(x), _rows(mask, x), *_limits(x), _items(out), flags)
+        return out, plain
+
+    @staticmethod
+    @override
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
+        _, point, *rest = inputs
+        ctx.save_for_backward(point)
+        ctx.rest = rest  # pyright: ignore[reportAttributeAccessIssue]
+        ctx.mark_non_differentiable(output[1])  # pyright: ignore[reportAttributeAccessIssue]
+
+    @staticmethod
+    @override
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None, None]:
+        return _Horizontal.apply(grad_outputs[0], *ctx.saved_tensors, *ctx.rest)[0], None, None, None
+
+
+@cache
+def _kernels() -> ModuleType | None:
+    try:
+        return import_module("quotient._rigid_kernels")
+    except ImportError:
+        return None
+
+
+def _readable(tensor: Tensor) -> bool:
+    """Whether its numbers lie in memory: not on a device, in a graph being compiled, or in a transform of functions."""
+    if tensor.dtype not in _DTYPES or tensor.device.type != "cpu" or torch.compiler.is_compiling():
+        return False
+    try:
+        tensor.data_ptr()
+    except RuntimeError:
+        return False
+    return forward_ad.unpack_dual(tensor).tangent is None
+
+
+def _needs_derivative(tensor: Tensor) -> bool:
+    return tensor.requires_grad and torch.is_grad_enabled()
+
+
+def _memory(tensor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The numbers one after the other, memory for as many, and a flag for each item."""
+    plain = torch.empty(tensor.shape[:-2], dtype=torch.bool)
+    return tensor.resolve_neg().contiguous(), torch.empty(tensor.shape, dtype=tensor.dtype), plain
+
+
+def _items(tensor: Tensor) -> Any:
+    return tensor.detach().view(-1, *tensor.shape[-2:]).numpy()
+
+
+def _rows(mask: Tensor | None, like: Tensor) -> Any:
+    return None if mask is None else mask.expand(like.shape[:-1]).contiguous().view(-1, like.shape[-2]).numpy()
+
+
+def _limits(point: Tensor) -> tuple[float, float]:
+    return 2.0 * RANK_TOLERANCE * resolution(point), PLAIN_LIMIT
