@@ -70,6 +70,13 @@ def generate(
     stereo: Annotated[
         StereoName, typer.Option(help="Wrong stereochemistry or broken bonds: sample again, report, or keep.")
     ] = StereoName.resample,
+    mirror_if_all_wrong: Annotated[
+        bool,
+        typer.Option(
+            "--mirror-if-all-wrong",
+            help="Where every specified centre is wrong, take the mirror image of the sample (for comparisons).",
+        ),
+    ] = False,
     attempts: Annotated[int, typer.Option(min=1, max=1000, help="Samples per conformer with --stereo resample.")] = 5,
     relax: Annotated[
         RelaxName,
@@ -122,6 +129,7 @@ def generate(
             n_conformers=n,
             seed=seed,
             stereo=StereoPolicy(stereo.value),
+            mirror_if_all_wrong=mirror_if_all_wrong,
             attempts=attempts,
             relaxation=Relaxation(relax.value),
             duplicate_rmsd=dedup,

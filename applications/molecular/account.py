@@ -25,6 +25,7 @@ def generation_account(
             "n_conformers": settings.n_conformers,
             "seed": settings.seed,
             "stereo": settings.stereo.value,
+            "mirror_if_all_wrong": settings.mirror_if_all_wrong,
             "attempts": settings.attempts,
             "relax": settings.relaxation.value,
             "duplicate_rmsd": settings.duplicate_rmsd,

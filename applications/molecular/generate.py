@@ -228,6 +228,10 @@ def _judge(job: _Job, positions: NDArray[np.float64], settings: GenerationSettin
         return
     mol = assemble(job.molecule, job.modelled, positions)
     report = check_stereo(mol)
+    mirrored = settings.mirror_if_all_wrong and report.all_centres_wrong
+    if mirrored:
+        mol = assemble(job.molecule, job.modelled, -positions)
+        report = check_stereo(mol)
     kept = report.kept or settings.stereo is StereoPolicy.OFF
     moved = kept and relax(mol, settings.relaxation, modelled=job.modelled)
     if moved:
@@ -241,6 +245,7 @@ def _judge(job: _Job, positions: NDArray[np.float64], settings: GenerationSettin
         centres_kept=report.centres_kept,
         bonds=report.bonds,
         bonds_kept=report.bonds_kept,
+        mirrored=mirrored,
         refusal="",
         reason="",
     )

@@ -37,6 +37,7 @@ class ConformerRow:
         mmff_energy: MMFF94s energy, kcal/mol.
         rel_energy: the same above the lowest conformer of this molecule in this file.
         duplicate_of: number of the conformer that this one repeats; it is then not in the SDF.
+        mirrored: True if it is the mirror image of what was sampled, see `GenerationSettings.mirror_if_all_wrong`.
     """
 
     name: str
@@ -61,6 +62,7 @@ class ConformerRow:
     mmff_energy: float | None = None
     rel_energy: float | None = None
     duplicate_of: int | None = None
+    mirrored: bool | None = None
 
 
 COLUMNS: tuple[str, ...] = tuple(field.name for field in fields(ConformerRow))

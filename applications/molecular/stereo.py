@@ -46,6 +46,11 @@ class StereoReport:
     bonds: int
     bonds_kept: int
 
+    @property
+    def all_centres_wrong(self) -> bool:
+        """Whether there are specified centres and each has the other hand: the mirror image has them right."""
+        return self.centres > 0 and self.centres_kept == 0
+
 
 def specified_centres(mol: Chem.Mol) -> list[int]:
     """Indices of atoms with a specified tetrahedral configuration."""

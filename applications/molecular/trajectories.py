@@ -22,8 +22,9 @@ def write_trajectories(
     """Sample the conformers of a table again, by their seeds, and write one PDB file for each.
 
     The files hold the modelled atoms (without the hydrogens that are placed afterwards), one model for each time. The
-    sampled path is horizontal: it has no rotation of its own that would need alignment. They go to a folder named
-    after the table: `out.csv` gives `out_trajectories/0001_NAME_0.pdb`.
+    sampled path is horizontal: it has no rotation of its own that would need alignment. The path to a conformer that
+    was mirrored is mirrored. They go to a folder named after the table: `out.csv` gives
+    `out_trajectories/0001_NAME_0.pdb`.
 
     Args:
         table: the CSV of a generation.
@@ -46,7 +47,8 @@ def write_trajectories(
         for row, molecule, description, path in zip(chosen, molecules, descriptions, frames, strict=True):
             name = re.sub(r"[^A-Za-z0-9._-]+", "_", row["name"])[:40]
             paths.append(folder / f"{len(paths) + 1:04d}_{name}_{row['conf_id']}.pdb")
-            paths[-1].write_text(_models(molecule, sampler.modelled_atoms(description), path))
+            hand = -1.0 if row["mirrored"] == "true" else 1.0
+            paths[-1].write_text(_models(molecule, sampler.modelled_atoms(description), hand * path))
             if advance:
                 advance(len(paths), len(rows))
     return paths

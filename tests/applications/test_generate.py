@@ -88,6 +88,18 @@ def test_wrong_stereochemistry_fails_after_the_last_attempt_and_is_never_mirrore
     assert result.mol is None
 
 
+def test_mirror_images_are_taken_where_that_is_asked_for_and_said() -> None:
+    settings = GenerationSettings(n_conformers=1, attempts=2, relaxation=Relaxation.NONE, mirror_if_all_wrong=True)
+    (result,), _ = generate_window(requests_of("C[C@H](F)Cl"), Scripted(wrong=1), settings)
+    assert (result.row.ok, result.row.mirrored, result.row.attempts) == (True, True, 1)
+    assert result.mol is not None
+    assert check_stereo(result.mol).kept
+    (right,), _ = generate_window(requests_of("C[C@H](F)Cl"), Scripted(), settings)
+    assert (right.row.ok, right.row.mirrored) == (True, False)
+    (achiral,), _ = generate_window(requests_of("CCO"), Scripted(wrong=1), settings)
+    assert (achiral.row.ok, achiral.row.mirrored) == (True, False)
+
+
 def test_stereo_policies() -> None:
     for policy, ok in ((StereoPolicy.FILTER, False), (StereoPolicy.OFF, True)):
         settings = GenerationSettings(n_conformers=1, stereo=policy, relaxation=Relaxation.NONE)
