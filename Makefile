@@ -42,7 +42,7 @@ contracts:
 
 # One thread a worker: the workers share the cores. Each begins with half of the files, and what is idle takes over.
 tests:
-	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=ci
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal --hypothesis-profile=ci --durations=40
 
 format:
 	$(BIN)/ruff check --fix .

@@ -85,7 +85,7 @@ def growth(sizes: tuple[int, ...], repeats: int) -> Table:
     for n_points in sizes:
         v, x = clouds(max(1, MOST_POINTS // 10 // n_points), n_points, torch.float64)
         calls[f"{n_points} clone"] = x.clone
-        calls[f"{n_points} closed"] = quotient_projection(ShapeSpace(n_points, 3, native=False), v, x)
+        calls[f"{n_points} closed"] = quotient_projection(ShapeSpace(n_points, 3), v, x)
         calls[f"{n_points} derived"] = quotient_projection(derived(n_points), v, x)
     with torch.no_grad():
         found = in_turn(calls, max(3, repeats // 3))
