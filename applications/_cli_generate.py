@@ -48,6 +48,14 @@ Model = Annotated[
     typer.Option("--model", "-m", help="Model file or folder of a training run; default: the one shipped."),
 ]
 Steps = Annotated[int, typer.Option(min=1, max=100_000, help="Steps of the sampler.")]
+_ConformerSteps = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=100_000,
+        help="Steps of the sampler; default 20 for the ODE of models trained with --coupling orbit-aligned, else 50.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Master seed; results depend on nothing else that is random.")]
 
 
@@ -59,7 +67,7 @@ def generate(
     output: Annotated[Path, typer.Option("--output", "-o", help="SDF; a .csv and a .json go beside it.")],
     n: Annotated[int, typer.Option("-n", min=1, max=100_000, help="Conformers per molecule.")] = 10,
     model: Model = None,
-    steps: Steps = 50,
+    steps: _ConformerSteps = None,
     sampler: Annotated[
         SamplerName, typer.Option(help="sde: for models trained with --coupling independent.")
     ] = SamplerName.ode,
@@ -121,7 +129,7 @@ def generate(
         from applications.molecular.output import OutputFiles
         from applications.molecular.requests import collect_requests
         from applications.molecular.sampling import ModelSampler
-        from applications.molecular.sampling_settings import SamplerKind, SamplingSettings
+        from applications.molecular.sampling_settings import SamplerKind, SamplingSettings, default_steps
         from applications.molecular.settings import GenerationSettings, StereoPolicy
         from applications.molecular.structures import Relaxation
 
@@ -136,11 +144,13 @@ def generate(
             batch_size=batch_size,
             window=window,
         )
-        sampling = SamplingSettings(steps=steps, kind=SamplerKind(sampler.value), noise_scale=noise_scale)
         use_threads(threads)
         requests = collect_requests(molecules, stdin=sys.stdin, split=split)
         elsewhere = workers > 1 or cluster is not None
         loaded = load_model(model, device="cpu" if elsewhere else device.resolve())
+        kind = SamplerKind(sampler.value)
+        taken = steps or default_steps(kind, loaded.spec.coupling)
+        sampling = SamplingSettings(steps=taken, kind=kind, noise_scale=noise_scale)
         conformer_sampler = ModelSampler(loaded, sampling)
         account = generation_account(loaded, sampling, settings)
         mark = fingerprint(account, requests, settings)
@@ -177,23 +187,24 @@ def demo(
     ),
     n: Annotated[int, typer.Option("-n", min=1, max=1000, help="Conformers per drug.")] = 5,
     model: Model = None,
-    steps: Steps = 50,
+    steps: _ConformerSteps = None,
     seed: Seed = 0,
 ) -> None:
     """Generate and draw conformers of a few drugs, and say how good they are. Takes about a minute."""
     with expected_errors():
         from applications.molecular.checkpoint import load_model
         from applications.molecular.demo import run_demo
-        from applications.molecular.sampling_settings import SamplingSettings
+        from applications.molecular.sampling_settings import SamplerKind, SamplingSettings, default_steps
         from applications.molecular.settings import GenerationSettings
 
         loaded = load_model(model)
+        taken = steps or default_steps(SamplerKind.ODE, loaded.spec.coupling)
         with progress_bar("conformers") as advance:
             report = run_demo(
                 loaded,
                 output,
                 settings=GenerationSettings(n_conformers=n, seed=seed),
-                sampling=SamplingSettings(steps=steps),
+                sampling=SamplingSettings(steps=taken),
                 advance=advance,
             )
     _print_demo(report)

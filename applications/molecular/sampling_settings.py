@@ -40,6 +40,14 @@ class GridKind(Enum):
         return logarithmic_grid(steps) if self is GridKind.LOGARITHMIC else uniform_grid(steps)
 
 
+def default_steps(kind: SamplerKind, coupling: Coupling) -> int:
+    """Steps that are enough for conformers: paths between aligned pairs are straight, so that 20 do for their ODE.
+
+    docs/molecules.md has figures by the number of steps.
+    """
+    return 20 if kind is SamplerKind.ODE and coupling is Coupling.ORBIT_ALIGNED else 50
+
+
 @final
 class SamplingError(ValueError):
     """Options that this model cannot be sampled with."""

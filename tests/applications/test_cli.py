@@ -19,6 +19,7 @@ from applications.molecular.dataset import ConformerStore, assign_split
 from applications.molecular.features import Hydrogens
 from applications.molecular.model import ConformerModel, ModelSpec
 from applications.molecular.networks import EquivariantConfig
+from applications.molecular.sampling_settings import SamplerKind, default_steps
 
 TINY = EquivariantConfig(scalars=16, vectors=8, pairs=8, heads=2, forces=4, blocks=1, expansion=2)
 
@@ -201,6 +202,19 @@ def test_terminated_training_says_so_and_continues(tmp_path: Path) -> None:
     assert process.returncode == 143
     assert "terminated: run the same line again to continue" in errors
     assert "Traceback" not in errors
+
+
+def test_models_of_aligned_pairs_take_fewer_steps_unless_told_otherwise(model: Path, tmp_path: Path) -> None:
+    def steps(name: str, *options: str) -> int:
+        output = tmp_path / f"{name}.sdf"
+        made = run("molecules", "generate", "CCO", "-m", model, "-o", output, "-n", "1", "--stereo", "off", *options)
+        assert made.exit_code == 0, made.output
+        return json.loads(output.with_suffix(".json").read_text())["config"]["steps"]
+
+    assert steps("default") == 20
+    assert steps("given", "--steps", "3") == 3
+    assert default_steps(SamplerKind.ODE, Coupling.INDEPENDENT) == 50
+    assert default_steps(SamplerKind.SDE, Coupling.INDEPENDENT) == 50
 
 
 @pytest.mark.slow
