@@ -201,7 +201,7 @@ def test_cells_of_flexible_molecules_and_their_tables(tmp_path: Path, monkeypatc
 @pytest.mark.filterwarnings("ignore")
 def test_cells_of_unseen_molecules_and_their_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A finished run is not trained again, and gives the same figures; the references themselves score perfectly."""
-    transfer, page = import_module("transfer"), import_module("page")
+    transfer, tables = import_module("transfer"), import_module("transfer_tables")
     records = []
     for smiles in ("CCCO", "CCOC", "CCCCO", "COCCO", "CCCC=O"):
         mol = Chem.AddHs(Chem.MolFromSmiles(Chem.MolToSmiles(Chem.MolFromSmiles(smiles))))
@@ -213,8 +213,8 @@ def test_cells_of_unseen_molecules_and_their_tables(tmp_path: Path, monkeypatch:
     import_module("applications.molecular.dataset").write_dataset(data, records, meta={})
     (data / "splits.json").write_text(json.dumps({"train": [0, 1], "validation": [2], "test": [3, 4]}))
     monkeypatch.setattr(transfer, "STEP_COUNTS", (1, 2))
-    monkeypatch.setattr(page, "MOST", 2)
-    monkeypatch.setattr(page, "FEW", 1)
+    monkeypatch.setattr(tables, "MOST", 2)
+    monkeypatch.setattr(tables, "FEW", 1)
     network = transfer.PlainConfig(width=16, pairs=8, heads=2, blocks=1, expansion=1)
     monkeypatch.setitem(transfer.NETWORKS, "plain", network)
     size = transfer.Size(steps=4, molecules=2, generated=3, validation=1)
@@ -224,8 +224,10 @@ def test_cells_of_unseen_molecules_and_their_tables(tmp_path: Path, monkeypatch:
     assert [f["sampler"] for f in lines[1]["by_evaluations"]] == ["ode", "ode"]
     assert [f["step"] for f in lines[0]["by_step"]] == [1, 2, 3, 4]
     assert cells[0].run(tmp_path) == {name: lines[0][name] for name in ("parameters", "by_step", "by_evaluations")}
-    text = page.transfer_tables(json.loads(json.dumps(lines)))
+    text = tables.transfer_tables(json.loads(json.dumps(lines)))
     assert text.count("\n| ") == 4
+    tables.transfer_figure(lines, tmp_path)
+    assert (tmp_path / "transfer.png").stat().st_size > 1000
     target = transfer.test_molecules(data, size)[0]
     heavy = np.array([a.GetIdx() for a in target.molecule.heavy.GetAtoms()])
     same = transfer.compare(target.record.positions[:, heavy].astype(float), heavy, target, size)
@@ -254,6 +256,6 @@ def test_estimates_over_seeds() -> None:
 
 def test_the_page_says_how_many_cells_are_in() -> None:
     cells, page = import_module("cells"), (FOLDER / "index.md").read_text(encoding="utf-8")
-    for name in ("flexible", "transfer", "backbones"):
+    for name in ("flexible", "transfer", "backbones", "optima"):
         count, total = len(cells.Ledger(FOLDER / f"{name}.jsonl").lines()), len(import_module(name).cells())
         assert f"<!-- begin {name} -->\n\n{count} of {total} cells are in." in page

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "paper"))
 
 from style import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, panels, save, table
+from summary import Estimate
 
-__all__ = ["BLACK", "COLOURS", "panels", "save", "table"]
+__all__ = ["BLACK", "COLOURS", "draw_line", "panels", "save", "table"]
 
 COLOURS = {
     ("equivariant", "independent"): BLACK,
@@ -20,3 +23,17 @@ COLOURS = {
     ("aligned-prediction", "independent"): ORANGE,
     ("equivariant", "orbit-aligned"): PURPLE,
 }
+
+
+def draw_line(axis: Any, xs: Sequence[float], found: Sequence[Estimate], colour: str, name: str) -> None:
+    """Means over seeds with their intervals, joined by a line."""
+    axis.errorbar(
+        xs,
+        [e.mean for e in found],
+        yerr=[0 if e.half != e.half else e.half for e in found],
+        color=colour,
+        label=name,
+        capsize=3,
+        marker="o",
+        markersize=4,
+    )

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from backbone_tables import backbone_figure, backbone_tables
 from cells import Ledger
-from drawing import COLOURS, panels, save, table
-from summary import BASE, Estimate, Line, at, by_row, difference, label, over_seeds
+from drawing import COLOURS, draw_line, panels, save, table
+from optima_tables import optima_tables
+from summary import BASE, Line, at, by_row, difference, label, over_seeds
+from transfer_tables import transfer_figure, transfer_tables
 
 HERE = Path(__file__).resolve().parent
 FEW, MOST = 5, 50
@@ -56,7 +58,7 @@ def flexible_figure(lines: list[Line], folder: Path) -> None:
             continue
         colour, name = COLOURS[symmetry, coupling], label((symmetry, coupling, prior))
         steps = [f["steps"] for f in first["by_evaluations"] if f["sampler"] == "ode"]
-        _draw(
+        draw_line(
             axes[0],
             steps,
             [over_seeds(cells, at("by_evaluations", "distances", "ode", n)) for n in steps],
@@ -66,7 +68,7 @@ def flexible_figure(lines: list[Line], folder: Path) -> None:
         stages = [f["step"] for f in first["by_step"]]
         learned = [over_seeds(cells, lambda line, k=k: line["by_step"][k]["distances"]) for k in range(len(stages))]
         last = over_seeds(cells, at("by_evaluations", "distances", "ode", MOST))
-        _draw(axes[1], [*stages, first["size"]["steps"]], [*learned, last], colour, name)
+        draw_line(axes[1], [*stages, first["size"]["steps"]], [*learned, last], colour, name)
     axes[0].set(xscale="log", yscale="log", xlabel="steps of the ODE", ylabel="distances in law (Å)")
     axes[0].set_xticks([5, 10, 20, 50], ["5", "10", "20", "50"])
     axes[0].minorticks_off()
@@ -75,63 +77,14 @@ def flexible_figure(lines: list[Line], folder: Path) -> None:
     save(figure, folder, "flexible")
 
 
-def transfer_tables(lines: list[Line]) -> str:
-    """One table for each network: recall, precision, coverage and law at 50 and 5 steps."""
-    out = []
-    for network in dict.fromkeys(line["network"] for line in lines):
-        rows = by_row(line for line in lines if line["network"] == network)
-        body = []
-        for row, cells in rows.items():
-            amr = at("by_evaluations", "amr_recall", "ode", MOST)
-            names = (("amr_precision", 3), ("coverage_recall", 3), ("coverage_precision", 3), ("law", 3))
-            body.append(
-                (
-                    label(row),
-                    str(len(cells)),
-                    over_seeds(cells, amr).text(3),
-                    difference(cells, rows.get(BASE, {}), amr),
-                    *(
-                        over_seeds(cells, at("by_evaluations", name, "ode", MOST)).text(digits)
-                        for name, digits in names
-                    ),
-                    over_seeds(cells, at("by_evaluations", "amr_recall", "ode", FEW)).text(3),
-                )
-            )
-        header = (
-            "training",
-            "seeds",
-            "AMR-R (Å)",
-            "paired",
-            "AMR-P (Å)",
-            "COV-R",
-            "COV-P",
-            "law (Å)",
-            "AMR-R, 5 steps",
-        )
-        out.append(f"### {network.capitalize()} network\n\n{table(header, body)}")
-    return "\n".join(out)
-
-
-def _draw(axis: object, xs: list[float], found: list[Estimate], colour: str, name: str) -> None:
-    axis.errorbar(  # type: ignore[attr-defined]
-        xs,
-        [e.mean for e in found],
-        yerr=[0 if e.half != e.half else e.half for e in found],
-        color=colour,
-        label=name,
-        capsize=3,
-        marker="o",
-        markersize=4,
-    )
-
-
 def main(folder: Path = HERE) -> None:
     """Write the figures and fill the page."""
     parts = {}
     makers = {
         "flexible": (flexible_tables, flexible_figure),
-        "transfer": (transfer_tables, None),
+        "transfer": (transfer_tables, transfer_figure),
         "backbones": (backbone_tables, backbone_figure),
+        "optima": (optima_tables, None),
     }
     for name, (tables, draw) in makers.items():
         lines = Ledger(HERE / f"{name}.jsonl").lines()

@@ -14,7 +14,7 @@ WORK = HERE.parents[1] / "build" / "experiments"
 
 
 def main(
-    name: Annotated[str, typer.Argument(help="flexible, transfer or backbones.")],
+    name: Annotated[str, typer.Argument(help="flexible, transfer, backbones or optima.")],
     *,
     minutes: Annotated[float | None, typer.Option(help="Begin no cell after so many.")] = None,
     part: Annotated[

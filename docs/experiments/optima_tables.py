@@ -1,0 +1,44 @@
+"""Table of what the exact optima give."""
+
+from __future__ import annotations
+
+from drawing import table
+from summary import Line, at, label, row_of
+
+FEW, MOST = 5, 20
+SHOWN = {
+    "molecules": (("law", "law (Å)"), ("amr_recall", "AMR-R (Å)"), ("amr_precision", "AMR-P (Å)")),
+    "ubiquitin": (
+        ("pair_distances", "pairs (Å)"),
+        ("rmsd_to_second", "second end (Å)"),
+        ("radius_of_gyration", "radius (Å)"),
+    ),
+}
+
+
+def optima_tables(lines: list[Line]) -> str:
+    """One table for each subject: figures at many and at few Euler steps, and of draws from the data themselves."""
+    out = []
+    for subject, figures in SHOWN.items():
+        chosen = [line for line in lines if line["subject"] == subject]
+        if not chosen:
+            continue
+        header = ("optimum of", *(title for _, title in figures), *(f"{title}, {FEW} steps" for _, title in figures))
+        body = [
+            (
+                label(row_of(line)),
+                *(
+                    f"{at('by_evaluations', name, 'ode', steps)(line):.3f}"
+                    for steps in (MOST, FEW)
+                    for name, _ in figures
+                ),
+            )
+            for line in chosen
+        ]
+        floor = (
+            "drawn from the data",
+            *(f"{chosen[0]['floor'][name]:.3f}" for name, _ in figures),
+            *("" for _ in figures),
+        )
+        out.append(f"### {subject.capitalize()}\n\n{table(header, [*body, floor])}")
+    return "\n".join(out)

@@ -1,0 +1,75 @@
+"""Tables and figure of the cells of unseen molecules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from drawing import COLOURS, draw_line, panels, save, table
+from summary import BASE, Line, at, by_row, difference, label, over_seeds
+
+FEW, MOST = 5, 50
+COLUMNS = ("seeds", "AMR-R (Å)", "paired", "AMR-P (Å)", "COV-R", "COV-P", "law (Å)", "paired")
+
+
+def transfer_tables(lines: list[Line]) -> str:
+    """One table for each network: recall, precision, coverage and law at 50 steps; few steps; the SDE."""
+    out = []
+    header = ("training", *COLUMNS, f"AMR-R, {FEW} steps", "AMR-R, SDE", "law, SDE")
+    for network in dict.fromkeys(line["network"] for line in lines):
+        rows = by_row(line for line in lines if line["network"] == network)
+        base = rows.get(BASE, {})
+        body = [(label(row), *_figures(cells, base)) for row, cells in rows.items()]
+        out.append(f"### {network.capitalize()} network\n\n{table(header, body)}")
+    return "\n".join(out)
+
+
+def _figures(cells: dict[int, Line], base: dict[int, Line]) -> tuple[str, ...]:
+    """A row of figures of one way to train, with its difference from another one."""
+
+    def mean(name: str, sampler: str = "ode", steps: int = MOST) -> str:
+        there = any(
+            (f["sampler"], f["steps"]) == (sampler, steps) for f in next(iter(cells.values()))["by_evaluations"]
+        )
+        return over_seeds(cells, at("by_evaluations", name, sampler, steps)).text(3) if there else ""
+
+    return (
+        str(len(cells)),
+        mean("amr_recall"),
+        difference(cells, base, at("by_evaluations", "amr_recall", "ode", MOST)),
+        *(mean(name) for name in ("amr_precision", "coverage_recall", "coverage_precision", "law")),
+        difference(cells, base, at("by_evaluations", "law", "ode", MOST)),
+        mean("amr_recall", steps=FEW),
+        mean("amr_recall", "sde"),
+        mean("law", "sde"),
+    )
+
+
+def transfer_figure(lines: list[Line], folder: Path) -> None:
+    """Recall and law by the number of steps, and recall of validation molecules while training; a row for a network."""
+    networks = list(dict.fromkeys(line["network"] for line in lines))
+    figure, axes = panels(len(networks), 3, height=3.6)
+    for row_number, network in enumerate(networks):
+        chosen = axes[3 * row_number : 3 * row_number + 3]
+        for (symmetry, coupling, prior), cells in by_row(line for line in lines if line["network"] == network).items():
+            if prior != "gaussian":
+                continue
+            first = next(iter(cells.values()))
+            colour, name = COLOURS[symmetry, coupling], label((symmetry, coupling, prior))
+            steps = [f["steps"] for f in first["by_evaluations"] if f["sampler"] == "ode"]
+            for axis, figure_name in zip(chosen, ("amr_recall", "law"), strict=False):
+                found = [over_seeds(cells, at("by_evaluations", figure_name, "ode", n)) for n in steps]
+                draw_line(axis, steps, found, colour, name)
+            stages = [f["step"] for f in first["by_step"]]
+            learned = [
+                over_seeds(cells, lambda line, k=k: line["by_step"][k]["amr_recall"]) for k in range(len(stages))
+            ]
+            draw_line(chosen[2], stages, learned, colour, name)
+        chosen[0].set(ylabel=f"{network} network\nAMR-R (Å)", xlabel="steps of the ODE")
+        chosen[1].set(ylabel="law (Å)", xlabel="steps of the ODE")
+        chosen[2].set(ylabel="validation AMR-R (Å)", xlabel="training step")
+        for axis in chosen[:2]:
+            axis.set(xscale="log")
+            axis.set_xticks(steps, [str(n) for n in steps])
+            axis.minorticks_off()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=10)
+    save(figure, folder, "transfer")
