@@ -10,8 +10,9 @@ from typing import Any, Final, final
 
 _PACKAGES: Final = (
     "quotient-diffusion", "torch", "geomstats", "numpy", "scipy", "sympy", "rdkit", "lightning", "hypothesis",
-    "posebusters", "biotite",
+    "posebusters", "biotite", "numba",
 )  # fmt: skip
+_OPTIONAL: Final = ("posebusters", "biotite", "numba")
 
 
 @final
@@ -34,7 +35,7 @@ def examine() -> Iterator[Finding]:
     """Look at the installation, then try the floors from the geometry to a conformer, one finding at a time."""
     yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     for name in _PACKAGES:
-        yield Finding(name, _version(name), ok=name in ("posebusters", "biotite") or _version(name) != _MISSING)
+        yield Finding(name, _version(name), ok=name in _OPTIONAL or _version(name) != _MISSING)
     for name, test in _TESTS.items():
         try:
             yield Finding(name, test())

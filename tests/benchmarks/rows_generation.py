@@ -10,17 +10,19 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
 from applications.molecular.checkpoint import load_model
+from applications.molecular.choices import Coupling
 from applications.molecular.generate import generate_window
 from applications.molecular.requests import Request
 from applications.molecular.sampling import ModelSampler
-from applications.molecular.sampling_settings import SamplingSettings
+from applications.molecular.sampling_settings import SamplerKind, SamplingSettings, default_steps
 from applications.molecular.settings import GenerationSettings
 from tests.benchmarks.bench_training import molecules
 from tests.benchmarks.children import Ended, run
-from tests.benchmarks.racing import in_turn
+from tests.benchmarks.racing import Call, in_turn
 from tests.benchmarks.tables import Column, Row, Table, Unit
 
-STEPS = 50
+STEPS = default_steps(SamplerKind.ODE, Coupling.ORBIT_ALIGNED)
+MANY_STEPS = 50
 FAILED = 3
 
 
@@ -45,18 +47,21 @@ def embed(names: list[str], *, minimise: bool) -> None:
             rdForceFieldHelpers.MMFFOptimizeMolecule(mol, mmffVariant="MMFF94s")
 
 
-def speed(repeats: int, *, count: int = 64, steps: int = STEPS) -> Table:
+def speed(repeats: int, *, count: int = 64, step_counts: tuple[int, ...] = (STEPS, MANY_STEPS)) -> Table:
     """Conformers a second, one for each molecule, one thread."""
     names = smiles(count)
     requests = [Request(name=name, given=name) for name in names]
-    sampler = ModelSampler(load_model(None), SamplingSettings(steps=steps))
+    model = load_model(None)
+
+    def by_model(steps: int) -> Call:
+        sampler = ModelSampler(model, SamplingSettings(steps=steps))
+        return lambda: generate_window(requests, sampler, GenerationSettings())
+
     found = in_turn(
         {
             "ETKDGv3 of RDKit": lambda: embed(names, minimise=False),
             "ETKDGv3 and MMFF94s of RDKit": lambda: embed(names, minimise=True),
-            f"the model in the package, {steps} steps": lambda: generate_window(
-                requests, sampler, GenerationSettings()
-            ),
+            **{f"the model in the package, {steps} steps": by_model(steps) for steps in step_counts},
         },
         repeats,
     )
