@@ -74,7 +74,8 @@ class _Horizontal(torch.autograd.Function):
 def _kernels() -> ModuleType | None:
     try:
         return import_module("quotient._rigid_kernels")
-    except ImportError:
+    except (ImportError, RuntimeError):
+        # RuntimeError: numba finds no folder that it may keep compiled kernels in
         return None
 
 
