@@ -76,6 +76,7 @@ def test_cells_of_backbones_and_their_tables(tmp_path: Path, monkeypatch: pytest
     assert [line["self_conditioning"] for line in lines[1:5]] == ["off", "off", "projected", "unprojected"]
     laws = {line["by_evaluations"][1]["pair_distances"] for line in lines[:5]}
     assert len(laws) == 5
+    assert all(0 <= line["mirrored"] <= 1 for line in lines)
     assert all(line["orientation"] > 0 and line["gradient_variance"] > 0 for line in lines)
     text = tables.backbone_tables(json.loads(json.dumps(lines)))
     assert text.count("\n| ") == 6 + 6

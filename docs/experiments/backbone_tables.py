@@ -39,19 +39,20 @@ def _backbone_figures(cells: dict[int, Line], base: dict[int, Line]) -> tuple[st
         "" if stochastic.mean != stochastic.mean else stochastic.text(2),
         over_seeds(cells, lambda line: line["gradient_variance"]).text(2),
         over_seeds(cells, lambda line: line["orientation"]).text(2),
+        over_seeds(cells, lambda line: line["mirrored"]).text(2),
     )
 
 
 def backbone_tables(lines: list[Line]) -> str:
     """Two tables for each ensemble: ways to train, and what the quotient row recalls; then the figure."""
     columns = ("seeds", "pairs (Å)", "paired", "first end (Å)", "second end (Å)", "radius (Å)", "bonds")
-    columns += (f"{FEW} steps", "SDE", "gradients", "orientation (Å)")
+    columns += (f"{FEW} steps", "SDE", "gradients", "orientation (Å)", "mirrored")
     out = []
     for ensemble in dict.fromkeys(line["ensemble"] for line in lines):
         chosen = [line for line in lines if line["ensemble"] == ensemble]
         names = ("pair_distances", "rmsd_to_first", "rmsd_to_second", "radius_of_gyration", "bonds")
         first, *others = [f"{chosen[0]['floor'][name]:.2f}" for name in names]
-        floor = ("frames of the training", "", first, "", *others, "", "", "", "")
+        floor = ("frames of the training", "", first, "", *others, "", "", "", "", "")
         rows = by_row(line for line in chosen if line["self_conditioning"] == "off")
         body = [(label(row), *_backbone_figures(cells, rows.get(BASE, {}))) for row, cells in rows.items()]
         out.append(f"### {ensemble.capitalize()}\n\n{table(('training', *columns), [*body, floor])}")

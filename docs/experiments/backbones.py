@@ -19,6 +19,7 @@ from applications.molecular.choices import Coupling, Symmetry
 from applications.molecular.equivariance import rotation_deviation_on
 from applications.molecular.execution import Execution
 from applications.molecular.proteins.batching import collate
+from applications.molecular.proteins.ensembles import rmsd_to
 from applications.molecular.proteins.held_out import BackboneFiguresConfig
 from applications.molecular.proteins.model import BackboneModel
 from applications.molecular.proteins.networks import TRANSFORMER_TINY, BackboneNetworkConfig
@@ -33,6 +34,7 @@ from diffusion.training import OptimizerConfig, QuotientTrainingModule
 
 NETWORK: BackboneNetworkConfig = TRANSFORMER_TINY
 STEP_COUNTS = (10, 50)
+MIRRORS: Final = 24
 _PAIRS_AT_ONCE: Final = 200_000
 
 
@@ -117,6 +119,7 @@ class BackboneCell:
             "by_evaluations": by_evaluations(model, ensemble, size, seed=self.seed),
             "gradient_variance": _variance(model, ensemble, options, count=size.gradients),
             "orientation": orientation_error(model, ensemble, seed=self.seed, count=size.turned),
+            "mirrored": mirrored(model, ensemble, seed=self.seed, count=MIRRORS),
             "floor": _floor(self.source, work, size.samples),
         }
 
@@ -160,6 +163,12 @@ def orientation_error(model: BackboneModel, ensemble: BackboneEnsemble, *, seed:
         n_times=1,
     )
     return float(found.shape_rmsd.median())
+
+
+def mirrored(model: BackboneModel, ensemble: BackboneEnsemble, *, seed: int, count: int) -> float:
+    """Share of conformations that are nearer to the mirror image of the first end than to the first end."""
+    x = draw(BackboneSampler(model, SamplingSettings(steps=STEP_COUNTS[0])), ensemble, count, seed=seed)
+    return float((rmsd_to(-x, ensemble.ends[0]) < rmsd_to(x, ensemble.ends[0])).mean())
 
 
 def _variance(model: BackboneModel, ensemble: BackboneEnsemble, options: BackboneTrainOptions, *, count: int) -> float:
