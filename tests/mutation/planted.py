@@ -129,7 +129,7 @@ PLANTED = (
         "quotient/_cloud_moments.py",
         "return self._affine(bend, ",
         "return -self._affine(bend, ",
-        "tests/diffusion/test_sampler_steps.py::test_eta_of_the_caller",
+        "tests/quotient/test_shape_space_laws.py::test_closed_forms_of_the_literature",
     ),
     Planted(
         "sign of H: from moments",

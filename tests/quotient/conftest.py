@@ -23,6 +23,15 @@ class Strictly:
         assert bool(((a - b).abs() <= atol).all())
 
 
+@pytest.fixture(scope="module", params=["kernels", "tensors"])
+def kernels_or_tensors(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Everything twice: with the kernels of the extra `native`, where it is installed, and as it is without."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "tensors":
+            patch.setattr("quotient._native._kernels", lambda: None)
+        yield
+
+
 @pytest.fixture
 def call_law(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[..., None]]:
     """``call_law(case_type, law, **attributes)`` calls a law once, on seeded points, with the attributes of its case.

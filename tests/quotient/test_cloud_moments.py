@@ -9,6 +9,8 @@ from quotient._cloud_moments import CloudMoments, cloud_moments, symmetric_inver
 from quotient._frame import log_pseudo_volume, project
 from quotient._products import ArrayProduct
 
+pytestmark = pytest.mark.usefixtures("kernels_or_tensors")
+
 
 def normal(seed: int, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)

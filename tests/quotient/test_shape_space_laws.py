@@ -12,6 +12,8 @@ from groups import GroupAction, SpecialEuclidean
 from quotient import GroupQuotient, PointClouds, ShapeSpace
 from quotient.strategies import CloudShape, point_clouds, random_cloud
 
+pytestmark = pytest.mark.usefixtures("kernels_or_tensors")
+
 DTYPES = [torch.float32, torch.float64]
 
 
