@@ -225,7 +225,7 @@ def test_cells_of_unseen_molecules_and_their_tables(tmp_path: Path, monkeypatch:
     assert [f["step"] for f in lines[0]["by_step"]] == [1, 2, 3, 4]
     assert cells[0].run(tmp_path) == {name: lines[0][name] for name in ("parameters", "by_step", "by_evaluations")}
     text = tables.transfer_tables(json.loads(json.dumps(lines)))
-    assert text.count("\n| ") == 4
+    assert text.count("\n| ") == 8
     tables.transfer_figure(lines, tmp_path)
     assert (tmp_path / "transfer.png").stat().st_size > 1000
     target = transfer.test_molecules(data, size)[0]

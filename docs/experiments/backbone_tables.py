@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from drawing import BLACK, COLOURS, panels, save, table
+from drawing import BLACK, COLOURS, panels, save, tables
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 from summary import BASE, Line, RowName, at, by_row, difference, label, over_seeds
 
 FEW, MOST = 10, 50
+CUT = 8
+"""Columns of the first of two tables: the others would not be on a page."""
 QUOTIENT: RowName = ("quotient", "independent", "gaussian")
 RECALLED = {"projected": "projected", "unprojected": "as it is", "off": "nothing"}
 
@@ -55,7 +57,7 @@ def backbone_tables(lines: list[Line]) -> str:
         floor = ("frames of the training", "", first, "", *others, "", "", "", "", "")
         rows = by_row(line for line in chosen if line["self_conditioning"] == "off")
         body = [(label(row), *_backbone_figures(cells, rows.get(BASE, {}))) for row, cells in rows.items()]
-        out.append(f"### {ensemble.capitalize()}\n\n{table(('training', *columns), [*body, floor])}")
+        out.append(f"### {ensemble.capitalize()}\n\n{tables(('training', *columns), [*body, floor], CUT)}")
         seen = {
             mode: by_row(line for line in chosen if line["self_conditioning"] == mode).get(QUOTIENT, {})
             for mode in RECALLED
@@ -64,7 +66,7 @@ def backbone_tables(lines: list[Line]) -> str:
             (RECALLED[mode], *_backbone_figures(cells, seen["projected"])) for mode, cells in seen.items() if cells
         ]
         if len(ablation) > 1:
-            out.append(table(("quotient, recalls its prediction", *columns), [*ablation, floor]))
+            out.append(tables(("quotient, recalls its prediction", *columns), [*ablation, floor], CUT))
     picture = "![Distances in law of pairs by training, sampler and number of steps](backbones.png)"
     return "\n".join([*out, f"{picture}\n\nThe distances of pairs; dotted: the last line of the tables."])
 

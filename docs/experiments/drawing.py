@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "paper"))
 from style import BLACK, BLUE, GREEN, ORANGE, PURPLE, RED, SKY, panels, save, table
 from summary import Estimate
 
-__all__ = ["BLACK", "COLOURS", "draw_line", "panels", "save", "table"]
+__all__ = ["BLACK", "COLOURS", "draw_line", "panels", "save", "table", "tables"]
 
 COLOURS = {
     ("equivariant", "independent"): BLACK,
@@ -23,6 +23,13 @@ COLOURS = {
     ("aligned-prediction", "independent"): ORANGE,
     ("equivariant", "orbit-aligned"): PURPLE,
 }
+
+
+def tables(header: Sequence[str], body: Sequence[Sequence[str]], cut: int) -> str:
+    """A table too wide for a page as two, the second with the first column and those from ``cut`` on, no empty row."""
+    parts = [(header[:cut], [row[:cut] for row in body])]
+    parts.append(((header[0], *header[cut:]), [(row[0], *row[cut:]) for row in body if any(row[cut:])]))
+    return "\n".join(table(*part) for part in parts)
 
 
 def draw_line(axis: Any, xs: Sequence[float], found: Sequence[Estimate], colour: str, name: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from drawing import COLOURS, draw_line, panels, save, table
+from drawing import COLOURS, draw_line, panels, save, tables
 from summary import BASE, Line, at, by_row, difference, label, over_seeds
 
 FEW, MOST = 5, 50
 COLUMNS = ("seeds", "AMR-R (Å)", "paired", "AMR-P (Å)", "COV-R", "COV-P", "law (Å)", "paired")
+CUT = 7
+"""Columns of the first of two tables: the others would not be on a page."""
 
 
 def transfer_tables(lines: list[Line]) -> str:
@@ -19,7 +21,7 @@ def transfer_tables(lines: list[Line]) -> str:
         rows = by_row(line for line in lines if line["network"] == network)
         base = rows.get(BASE, {})
         body = [(label(row), *_figures(cells, base)) for row, cells in rows.items()]
-        out.append(f"### {network.capitalize()} network\n\n{table(header, body)}")
+        out.append(f"### {network.capitalize()} network\n\n{tables(header, body, CUT)}")
     return "\n".join(out)
 
 
