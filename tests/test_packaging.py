@@ -73,7 +73,7 @@ def test_dependencies_are_pinned_within_their_bounds(pyproject: dict[str, Any]) 
 
 def test_every_import_is_declared(pyproject: dict[str, Any]) -> None:
     extras = pyproject["project"]["optional-dependencies"]
-    optional = (text for name in ("protein", "evaluation", "cluster") for text in extras[name])
+    optional = (text for name in ("protein", "evaluation", "cluster", "native") for text in extras[name])
     texts = [*pyproject["project"]["dependencies"], *optional]
     declared = {canonicalize_name(Requirement(text).name) for text in texts}
     owners = importlib.metadata.packages_distributions()
