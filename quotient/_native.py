@@ -41,7 +41,8 @@ def native_mean_curvature(point: Tensor, mask: Tensor | None) -> tuple[Tensor, T
     if kernels is None or _needs_derivative(point):
         return None
     batch = torch.broadcast_shapes(point.shape, () if mask is None else (*mask.shape, 1))
-    x, out, plain = _memory(point.detach().expand(batch))
+    x = point.detach().expand(batch)
+    out, plain = _results(x)
     kernels.mean_curvature(_items(x), _rows(mask, x), *_limits(x), _items(out), plain.view(-1).numpy())
     return out, plain
 
@@ -51,9 +52,9 @@ class _Horizontal(torch.autograd.Function):
     @staticmethod
     @override
     def forward(vector: Tensor, point: Tensor, mask: Tensor | None, kernels: ModuleType) -> tuple[Tensor, Tensor]:
-        x, out, plain = _memory(point)
+        out, plain = _results(point)
         flags = plain.view(-1).numpy()
-        kernels.horizontal(_items(_memory(vector)[0]), _items(x), _rows(mask, x), *_limits(x), _items(out), flags)
+        kernels.horizontal(_items(vector), _items(point), _rows(mask, point), *_limits(point), _items(out), flags)
         return out, plain
 
     @staticmethod
@@ -94,14 +95,14 @@ def _needs_derivative(tensor: Tensor) -> bool:
     return tensor.requires_grad and torch.is_grad_enabled()
 
 
-def _memory(tensor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The numbers one after the other, memory for as many, and a flag for each item."""
-    plain = torch.empty(tensor.shape[:-2], dtype=torch.bool)
-    return tensor.resolve_neg().contiguous(), torch.empty(tensor.shape, dtype=tensor.dtype), plain
+def _results(point: Tensor) -> tuple[Tensor, Tensor]:
+    """Memory for as many numbers, and for a flag of each item."""
+    return torch.empty(point.shape, dtype=point.dtype), torch.empty(point.shape[:-2], dtype=torch.bool)
 
 
 def _items(tensor: Tensor) -> Any:
-    return tensor.detach().view(-1, *tensor.shape[-2:]).numpy()
+    """The numbers one after the other; those of the tensor itself where they are so already."""
+    return tensor.detach().resolve_neg().contiguous().view(-1, *tensor.shape[-2:]).numpy()
 
 
 def _rows(mask: Tensor | None, like: Tensor) -> Any:

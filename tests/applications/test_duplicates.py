@@ -122,6 +122,22 @@ def test_trajectories_end_at_the_conformers(model: Path, sampler: str, tmp_path:
         np.testing.assert_allclose(last - last.mean(0), written - written.mean(0), atol=3e-3)
 
 
+def test_trajectories_to_mirrored_conformers_are_mirrored(model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.sdf"
+    line = ["molecules", "generate", "C[C@H](F)Cl", "-n", "8", "-o", str(out), "-m", str(model), "--steps", "4"]
+    options = ["--stereo", "off", "--mirror-if-all-wrong", "--relax", "none", "--traj"]
+    result = CliRunner().invoke(app, [*line, *options])
+    assert result.exit_code == 0, result.output
+    rows = list(csv.DictReader(io.StringIO(out.with_suffix(".csv").read_text(encoding="utf-8"))))
+    assert {row["mirrored"] for row in rows} == {"true", "false"}
+    assert all(row["centres_kept"] == "1" for row in rows)
+    files = sorted((tmp_path / "out_trajectories").iterdir())
+    for path, record in zip(files, Chem.SDMolSupplier(str(out)), strict=True):
+        mol = Chem.MolFromPDBBlock(path.read_text(), sanitize=False, proximityBonding=False)
+        last, written = mol.GetConformer(4).GetPositions(), record.GetConformer().GetPositions()[: mol.GetNumAtoms()]
+        np.testing.assert_allclose(last - last.mean(0), written - written.mean(0), atol=3e-3)
+
+
 def test_duplicates_on_the_command_line_are_no_failures(model: Path, tmp_path: Path) -> None:
     """Two atoms have one shape: what differs is the length of the bond, by less than the threshold."""
     out = tmp_path / "out.sdf"
