@@ -23,6 +23,7 @@ TESTS: Final = "mdanalysistests-2.11.0"
 """Source distribution of MDAnalysisTests, and the folder that it unpacks to."""
 
 _BLOCKS: Final = 4
+_STRETCH: Final = 48
 _FLOOR_DRAWS: Final = 20
 
 
@@ -86,7 +87,9 @@ def ubiquitin(work: Path) -> BackboneEnsemble:
 
 @cache
 def adenylate_kinase(work: Path) -> BackboneEnsemble:
-    """98 frames of a transition [Beckstein2009]: all of them are learned, and the same ones compared with.
+    """80 residues in 98 frames of a transition [Beckstein2009]: all are learned, and the same ones compared with.
+
+    Of all stretches of so many residues it is the one whose shape differs most between the first and the last frame.
 
     Raises:
         MissingDataError: the trajectory is not below the folder.
@@ -99,8 +102,23 @@ def adenylate_kinase(work: Path) -> BackboneEnsemble:
             f"MDAnalysisTests==2.11.0` and `tar -xf {TESTS}.tar.gz -C {work}`."
         )
     (chain,) = read_trajectory(trajectory, topology).chains
-    frames = chain.positions.astype(np.float64)
-    return BackboneEnsemble(chain, frames, (frames[0], frames[-1]))
+    stretch = _most_changed(chain.positions.astype(np.float64), _STRETCH)
+    learned = replace(
+        chain,
+        positions=chain.positions[:, stretch],
+        residue_index=chain.residue_index[stretch],
+        sequence=chain.sequence[stretch],
+    )
+    frames = learned.positions.astype(np.float64)
+    return BackboneEnsemble(learned, frames, (frames[0], frames[-1]))
+
+
+def _most_changed(frames: Array, length: int) -> slice:
+    """The stretch of a chain whose first and last frame are the farthest apart in RMSD."""
+    starts = range(frames.shape[1] - length + 1)
+    changes = [rmsd_to(frames[-1:, k : k + length], frames[0, k : k + length]).item() for k in starts]
+    start = int(np.argmax(changes))
+    return slice(start, start + length)
 
 
 UBIQUITIN = Source("ubiquitin", ubiquitin)

@@ -57,7 +57,8 @@ def backbone_tables(lines: list[Line]) -> str:
         floor = ("frames of the training", "", first, "", *others, "", "", "", "", "")
         rows = by_row(line for line in chosen if line["self_conditioning"] == "off")
         body = [(label(row), *_backbone_figures(cells, rows.get(BASE, {}))) for row, cells in rows.items()]
-        out.append(f"### {ensemble.capitalize()}\n\n{tables(('training', *columns), [*body, floor], CUT)}")
+        title = f"{ensemble.capitalize()}, {chosen[0]['network']} network"
+        out.append(f"### {title}\n\n{tables(('training', *columns), [*body, floor], CUT)}")
         seen = {
             mode: by_row(line for line in chosen if line["self_conditioning"] == mode).get(QUOTIENT, {})
             for mode in RECALLED

@@ -18,11 +18,16 @@ from laws import Array
 from applications.molecular.choices import Coupling, Symmetry
 from applications.molecular.equivariance import rotation_deviation_on
 from applications.molecular.execution import Execution
+from applications.molecular.networks import EquivariantConfig
 from applications.molecular.proteins.batching import collate
 from applications.molecular.proteins.ensembles import rmsd_to
 from applications.molecular.proteins.held_out import BackboneFiguresConfig
 from applications.molecular.proteins.model import BackboneModel
-from applications.molecular.proteins.networks import TRANSFORMER_TINY, BackboneNetworkConfig
+from applications.molecular.proteins.networks import (
+    TRANSFORMER_TINY,
+    BackboneNetworkConfig,
+    EquivariantBackboneConfig,
+)
 from applications.molecular.proteins.sampling import BackboneSampler
 from applications.molecular.proteins.store import write_store
 from applications.molecular.proteins.train import train_backbones
@@ -32,7 +37,15 @@ from applications.molecular.sampling_settings import SamplerKind, SamplingSettin
 from diffusion import SelfConditioning
 from diffusion.training import OptimizerConfig, QuotientTrainingModule
 
-NETWORK: BackboneNetworkConfig = TRANSFORMER_TINY
+PLAIN, EQUIVARIANT = "plain", "equivariant"
+NETWORKS: dict[str, BackboneNetworkConfig] = {
+    PLAIN: TRANSFORMER_TINY,
+    EQUIVARIANT: EquivariantBackboneConfig(
+        transformer=EquivariantConfig(
+            scalars=64, vectors=16, pairs=24, heads=4, forces=8, blocks=3, expansion=2, radial=16
+        )
+    ),
+}
 STEP_COUNTS = (10, 50)
 MIRRORS: Final = 24
 _PAIRS_AT_ONCE: Final = 200_000
@@ -66,7 +79,7 @@ class Size:
 
 SIZES: dict[Source, Size] = {
     UBIQUITIN: Size(steps=900, batch=8, samples=58),
-    ADENYLATE_KINASE: Size(steps=1000, batch=1, samples=32),
+    ADENYLATE_KINASE: Size(steps=2000, batch=8, samples=98, learning_rate=2e-3),
 }
 
 
@@ -76,6 +89,7 @@ class BackboneCell:
     """One ensemble, one way to train, one seed; the same seed sees the same batches and noise in all rows."""
 
     source: Source
+    network: str
     row: Row
     recalled: SelfConditioning
     seed: int
@@ -83,8 +97,8 @@ class BackboneCell:
 
     def key(self) -> dict[str, Any]:
         """What tells it from the others."""
-        names = {"ensemble": self.source.name, **self.row.to_json(), "self_conditioning": self.recalled.value}
-        return {**names, "seed": self.seed, "size": plain(self.size)}
+        names = {"ensemble": self.source.name, "network": self.network, **self.row.to_json()}
+        return {**names, "self_conditioning": self.recalled.value, "seed": self.seed, "size": plain(self.size)}
 
     def options(self, ensemble: BackboneEnsemble) -> BackboneTrainOptions:
         """How it is trained; no chain is generated on the way."""
@@ -93,7 +107,7 @@ class BackboneCell:
             symmetry=self.row.symmetry,
             coupling=self.row.coupling,
             prior=self.row.prior,
-            network=NETWORK,
+            network=NETWORKS[self.network],
             self_conditioning=self.recalled,
             optimizer=OptimizerConfig(
                 learning_rate=size.learning_rate, warmup_steps=size.warm_up, max_steps=size.steps
@@ -107,7 +121,8 @@ class BackboneCell:
     def run(self, work: Path) -> dict[str, Any]:
         """Train, continuing where a killed run stopped, and compare laws."""
         ensemble, size = self.source.open(work), self.size
-        names = (self.source.name, *self.row.to_json().values(), self.recalled.value, self.seed, size.steps, size.batch)
+        ways = (self.network, *self.row.to_json().values(), self.recalled.value)
+        names = (self.source.name, *ways, self.seed, size.steps, size.batch)
         folder = work / "backbones" / "-".join(str(name).replace(" ", "-") for name in names)
         # A folder of its own for each cell: two processes never write one file.
         splits = {"train": [0], "validation": [], "test": []}
@@ -184,13 +199,12 @@ def _variance(model: BackboneModel, ensemble: BackboneEnsemble, options: Backbon
 
 
 def cells(seeds: range = range(3)) -> list[BackboneCell]:
-    """All cells, the most valuable first: each seed of the rows, and of what the quotient row recalls."""
-    ways = [(row, SelfConditioning.OFF) for row in ROWS]
-    recalling = (SelfConditioning.PROJECTED, SelfConditioning.UNPROJECTED)
-    ways += [(Row(Symmetry.QUOTIENT), recalled) for recalled in recalling]
+    """All cells: each seed of the rows, and of what the quotient row of the plain network recalls."""
+    rows = [(row, SelfConditioning.OFF) for row in ROWS]
+    recalling = [(Row(Symmetry.QUOTIENT), seen) for seen in (SelfConditioning.PROJECTED, SelfConditioning.UNPROJECTED)]
     return [
-        BackboneCell(source, row, recalled, seed, size)
-        for source, size in SIZES.items()
+        BackboneCell(source, network, row, recalled, seed, SIZES[source])
+        for source, network, ways in ((UBIQUITIN, PLAIN, rows + recalling), (ADENYLATE_KINASE, EQUIVARIANT, rows))
         for seed in seeds
         for row, recalled in ways
     ]

@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 import numpy as np
 import torch
-from backbone_ensembles import UBIQUITIN
+from backbone_ensembles import ADENYLATE_KINASE, UBIQUITIN, Source
 from cells import Row
 from laws import Array
 from torch import Tensor
@@ -26,6 +26,7 @@ from quotient.orbit_posterior import orbit_posterior
 STEP_COUNTS = (5, 20)
 SIZE: Final = Size(molecules=20, generated=32)
 MOLECULES: Final = "molecules"
+BACKBONES: Final = (UBIQUITIN, ADENYLATE_KINASE)
 ROWS: Final = (
     Row(Symmetry.EQUIVARIANT),
     Row(Symmetry.QUOTIENT, Coupling.ORBIT_ALIGNED),
@@ -38,7 +39,7 @@ Field = Callable[[Tensor, Tensor], Tensor]
 @final
 @dataclass(frozen=True)
 class OptimumCell:
-    """The optimum of one way to train, for the ensembles of the test molecules or for that of ubiquitin.
+    """The optimum of one way to train, for the ensembles of the test molecules or for that of a backbone.
 
     The horizontal part of the optimum is the same for the equivariant, the quotient and the orbit-averaged treatment.
     """
@@ -58,8 +59,9 @@ class OptimumCell:
 
     def run(self, work: Path) -> dict[str, Any]:
         """Sample by several numbers of Euler steps, and compare laws; the last entry draws from the ensemble itself."""
-        if self.subject == UBIQUITIN.name:
-            return self._ubiquitin(work)
+        for source in BACKBONES:
+            if self.subject == source.name:
+                return self._backbones(source, work)
         targets = test_molecules(data_set(work), self.size)
         scale = _scale([_heavy(target) for target in targets])
         found = []
@@ -77,12 +79,12 @@ class OptimumCell:
             found.append({"sampler": "ode", "steps": steps, **means})
         return {"by_evaluations": found, "floor": _floor(targets, self.size)}
 
-    def _ubiquitin(self, work: Path) -> dict[str, Any]:
-        ensemble = UBIQUITIN.open(work)
+    def _backbones(self, source: Source, work: Path) -> dict[str, Any]:
+        ensemble = source.open(work)
         known = ensemble.training.positions.astype(np.float64)
         count, scale = len(known), _scale([known])
         found = [
-            {"sampler": "ode", "steps": n, **ensemble.compare(drawn(self.row, known, scale, count, n, "ubiquitin"))}
+            {"sampler": "ode", "steps": n, **ensemble.compare(drawn(self.row, known, scale, count, n, source.name))}
             for n in STEP_COUNTS
         ]
         return {"by_evaluations": found, "floor": ensemble.floor(count)}
@@ -134,4 +136,5 @@ def _floor(targets: list[TestMolecule], size: Size) -> dict[str, float]:
 
 def cells() -> list[OptimumCell]:
     """All cells."""
-    return [OptimumCell(subject, row, SIZE) for subject in (MOLECULES, UBIQUITIN.name) for row in ROWS]
+    subjects = (MOLECULES, *(source.name for source in BACKBONES))
+    return [OptimumCell(subject, row, SIZE) for subject in subjects for row in ROWS]

@@ -6,23 +6,20 @@ from drawing import table
 from summary import Line, at, label, row_of
 
 FEW, MOST = 5, 20
-SHOWN = {
-    "molecules": (("law", "law (Å)"), ("amr_recall", "AMR-R (Å)"), ("amr_precision", "AMR-P (Å)")),
-    "ubiquitin": (
-        ("pair_distances", "pairs (Å)"),
-        ("rmsd_to_second", "second end (Å)"),
-        ("radius_of_gyration", "radius (Å)"),
-    ),
-}
+MOLECULES = (("law", "law (Å)"), ("amr_recall", "AMR-R (Å)"), ("amr_precision", "AMR-P (Å)"))
+BACKBONES = (
+    ("pair_distances", "pairs (Å)"),
+    ("rmsd_to_second", "second end (Å)"),
+    ("radius_of_gyration", "radius (Å)"),
+)
 
 
 def optima_tables(lines: list[Line]) -> str:
     """One table for each subject: figures at many and at few Euler steps, and of draws from the data themselves."""
     out = []
-    for subject, figures in SHOWN.items():
+    for subject in dict.fromkeys(line["subject"] for line in lines):
         chosen = [line for line in lines if line["subject"] == subject]
-        if not chosen:
-            continue
+        figures = MOLECULES if subject == "molecules" else BACKBONES
         header = ("optimum of", *(title for _, title in figures), *(f"{title}, {FEW} steps" for _, title in figures))
         body = [
             (

@@ -17,6 +17,7 @@ N_CHIRAL_SCALARS = 2
 
 _CUTOFF = 6.0
 _RESOLUTION = 0.03
+_TAIL = 80.0
 
 
 def pair_geometry_width(n_radial: int) -> int:
@@ -79,7 +80,9 @@ def pair_geometry(
     inverse = pair_mask.to(x.dtype) / (distance + 0.02)
     centres = torch.linspace(0.0, 1.0, n_radial, dtype=x.dtype, device=x.device).pow(1.5) * _CUTOFF
     widths = (0.08 + 0.08 * centres) * (N_RADIAL / n_radial)
-    radial = torch.exp(-((distance[..., None] - centres) / widths).square())
+    exponents = ((distance[..., None] - centres) / widths).square()
+    # far tails would be denormal numbers, which are slow
+    radial = torch.exp(-exponents.clamp_max(_TAIL))
     lower, upper = features.bounds.unbind(-1)
     excess = torch.stack([distance - upper, lower - distance, distance - 0.5 * (lower + upper)], dim=-1)
     scaled = excess / (1.0 - t + _RESOLUTION)[:, None, None, None]
