@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from applications._cli_shared import Device, end_generation, expected_errors, finite, progress_bar, use_threads
+from applications._cli_shared import Device, end_generation, expected_errors, finite, progress_bar, set_up_torch
 from applications._cli_workers import Cluster, Workers, open_workers
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _ConformerSteps = Annotated[
     typer.Option(
         min=1,
         max=100_000,
-        help="Steps of the sampler; default 20 for the ODE of models trained with --coupling orbit-aligned, else 50.",
+        help="Steps of the sampler; default 15 for the ODE of models trained with --coupling orbit-aligned, else 50.",
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Master seed; results depend on nothing else that is random.")]
@@ -144,7 +144,7 @@ def generate(
             batch_size=batch_size,
             window=window,
         )
-        use_threads(threads)
+        set_up_torch(threads)
         requests = collect_requests(molecules, stdin=sys.stdin, split=split)
         elsewhere = workers > 1 or cluster is not None
         loaded = load_model(model, device="cpu" if elsewhere else device.resolve())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from applications._cli_generate import Model, SamplerName, Seed, Steps
-from applications._cli_shared import Device, end_generation, expected_errors, finite, progress_bar, use_threads
+from applications._cli_shared import Device, end_generation, expected_errors, finite, progress_bar, set_up_torch
 
 if TYPE_CHECKING:
     from applications.molecular.proteins.output import BackboneOutput
@@ -76,7 +76,7 @@ def generate(
         sampling = SamplingSettings(
             steps=steps, kind=SamplerKind(sampler.value), noise_scale=noise_scale, grid=GridKind(grid.value)
         )
-        use_threads(threads)
+        set_up_torch(threads)
         requests = requests_of(list(settings.lengths), n=n, seed=seed)
         loaded = load_backbone_model(model, device=device.resolve())
         backbone_sampler = BackboneSampler(loaded, sampling)

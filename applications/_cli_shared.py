@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from applications.freed_memory import keep_freed_memory
+
 if TYPE_CHECKING:
     from applications.molecular.resumable_files import Progress
 
@@ -47,8 +49,9 @@ def finite(value: float | list[float] | None) -> float | list[float] | None:
     return value
 
 
-def use_threads(threads: int | None) -> None:
-    """Limit torch's threads, if a number is given."""
+def set_up_torch(threads: int | None) -> None:
+    """For a command that runs a network: limit torch's threads, if a number is given, and keep its freed memory."""
+    keep_freed_memory()
     if threads is not None:
         import torch
 

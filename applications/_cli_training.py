@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from applications._cli_shared import Device, expected_errors, finite, use_threads
+from applications._cli_shared import Device, expected_errors, finite, set_up_torch
 
 if TYPE_CHECKING:
     from applications.molecular.execution import Execution
@@ -106,7 +106,7 @@ def training(threads: int | None) -> Iterator[None]:
         from lightning.pytorch.utilities import rank_zero_only
         from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-        use_threads(threads)
+        set_up_torch(threads)
         if threads is not None:
             # Lightning divides the cores among processes unless this says how many threads each has.
             os.environ["OMP_NUM_THREADS"] = str(threads)

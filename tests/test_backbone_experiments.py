@@ -31,18 +31,20 @@ def test_the_ensembles_of_backbones(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_transition_is_read_from_the_folder_of_runs(tmp_path: Path) -> None:
-    """Six frames of a short chain, written as the files of the distribution: all are learned and compared with."""
+    """Six frames, written as the files of the distribution: the stretch with both changes is learned and compared with."""
     ensembles = import_module("backbone_ensembles")
     folder = tmp_path / ensembles.TESTS / "MDAnalysisTests" / "data"
     folder.mkdir(parents=True)
-    x = np.ascontiguousarray(ensembles.bundled_ensemble().positions[:6, :20])
+    x = np.ascontiguousarray(np.repeat(ensembles.bundled_ensemble().positions[:1, :60], 6, axis=0))
+    x[-1, [10, 57]] += 0.15
     file = import_module("biotite.structure.io.dcd").DCDFile()
     file.set_coord(x)
     file.write(str(folder / "adk_dims.dcd"))
-    atoms = [f"{k} 4AKE {k} ALA CA CT1 0.07 12.011 0" for k in range(1, 21)]
+    atoms = [f"{k} 4AKE {k} ALA CA CT1 0.07 12.011 0" for k in range(1, 61)]
     (folder / "adk.psf").write_text("\n".join(["PSF", "", f"{len(atoms)} !NATOM", *atoms, ""]))
     found = ensembles.adenylate_kinase(tmp_path)
-    np.testing.assert_allclose(found.training.positions, x, atol=1e-4)
+    np.testing.assert_allclose(found.training.positions, x[:, 10:58], atol=1e-4)
+    np.testing.assert_array_equal(found.training.residue_index, np.arange(11, 59))
     np.testing.assert_array_equal(found.reference, found.training.positions)
     np.testing.assert_array_equal(np.stack(found.ends), found.reference[[0, -1]])
 

@@ -21,7 +21,7 @@ def test_optima_end_in_their_data_and_are_shown() -> None:
         # without jitter every path ends on an orbit of the data, but for the spread of the orbit before the last step
         assert np.abs(found[:, None] - distances).max((2, 3)).min(1).max() < 3e-3
         np.testing.assert_array_equal(x, optima.drawn(row, known, 0.8, 3, 30, "a name"))
-    figures = {name: 0.25 for name, _ in tables.SHOWN["molecules"]}
+    figures = {name: 0.25 for name, _ in tables.MOLECULES}
     lines = [
         {
             **cell.key(),
@@ -33,4 +33,4 @@ def test_optima_end_in_their_data_and_are_shown() -> None:
     text = tables.optima_tables(json.loads(json.dumps(lines)))
     assert text.count("\n| ") == 7
     assert "| quotient, aligned coupling | 0.250 |" in text
-    assert len({json.dumps(cell.key()) for cell in optima.cells()}) == len(optima.cells()) == 8
+    assert len({json.dumps(cell.key()) for cell in optima.cells()}) == len(optima.cells()) == 12

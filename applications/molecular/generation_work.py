@@ -12,6 +12,7 @@ from typing import Self, final
 import torch
 from typing_extensions import override
 
+from applications.freed_memory import keep_freed_memory
 from applications.molecular.checkpoint import load_model, shipped_model_path
 from applications.molecular.generate import AbstractConformerSampler, generate_window
 from applications.molecular.records import RunLabel, WindowRecords, window_records
@@ -72,6 +73,7 @@ class GenerationWork(AbstractWork[tuple[Request, ...], WindowRecords]):
     @override
     def open(self) -> Callable[[tuple[Request, ...]], WindowRecords]:
         torch.set_num_threads(self.threads)
+        keep_freed_memory()
         with TemporaryDirectory() as name:
             folder = Path(name)
             (folder / WEIGHTS_NAME).write_bytes(self.weights)

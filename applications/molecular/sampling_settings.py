@@ -41,11 +41,11 @@ class GridKind(Enum):
 
 
 def default_steps(kind: SamplerKind, coupling: Coupling) -> int:
-    """Steps that are enough for conformers: paths between aligned pairs are straight, so that 20 do for their ODE.
+    """Steps that are enough for conformers: paths between aligned pairs are straight, so that 15 do for their ODE.
 
     docs/molecules.md has figures by the number of steps.
     """
-    return 20 if kind is SamplerKind.ODE and coupling is Coupling.ORBIT_ALIGNED else 50
+    return 15 if kind is SamplerKind.ODE and coupling is Coupling.ORBIT_ALIGNED else 50
 
 
 @final

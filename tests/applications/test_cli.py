@@ -211,7 +211,7 @@ def test_models_of_aligned_pairs_take_fewer_steps_unless_told_otherwise(model: P
         assert made.exit_code == 0, made.output
         return json.loads(output.with_suffix(".json").read_text())["config"]["steps"]
 
-    assert steps("default") == 20
+    assert steps("default") == 15
     assert steps("given", "--steps", "3") == 3
     assert default_steps(SamplerKind.ODE, Coupling.INDEPENDENT) == 50
     assert default_steps(SamplerKind.SDE, Coupling.INDEPENDENT) == 50
