@@ -22,10 +22,12 @@ _Three = tuple[float, float, float]
 _Six = tuple[float, float, float, float, float, float]
 _Mask = NDArray[np.bool_] | None
 _EPS = float(np.finfo(np.float64).eps)
-_compiled = njit(cache=True, nogil=True, error_model="numpy")
+_compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+# Sums may be taken in any order. Nowhere else: x - c - rest must not become x - (c + rest).
+_summed = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
 
 
-@_compiled
+@_summed
 def _sums(v: NDArray | None, x: NDArray, mask: _Mask, item: int) -> tuple[int, _Three, _Three, _Six, _Three, _Three]:
     """Number of points, centroid c, and the sums of p = x - c, of its products, of v and of p x v."""
     count = 0
