@@ -31,7 +31,7 @@ def test_the_ensembles_of_backbones(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_transition_is_read_from_the_folder_of_runs(tmp_path: Path) -> None:
-    """Six frames, written as the files of the distribution: the stretch with both changes is learned and compared with."""
+    """Six frames in the files of the distribution: the stretch with both changes is learned and compared with."""
     ensembles = import_module("backbone_ensembles")
     folder = tmp_path / ensembles.TESTS / "MDAnalysisTests" / "data"
     folder.mkdir(parents=True)
@@ -66,7 +66,7 @@ def test_cells_of_backbones_and_their_tables(tmp_path: Path, monkeypatch: pytest
     source = ensembles.Source("short", lambda work: short)
     made = [c for c in backbones.cells(range(2)) if c.source is backbones.UBIQUITIN]
     found = [replace(c, source=source, size=size) for c in made]
-    assert len({json.dumps(c.key()) for c in backbones.cells()}) == len(backbones.cells()) == 42
+    assert len({json.dumps(c.key()) for c in backbones.cells()}) == len(backbones.cells()) == 48
     first, second = ([c for c in found if c.seed == seed] for seed in (0, 1))
     quotient = [c for c in first if c.row.symmetry is backbones.Symmetry.QUOTIENT]
     chosen = [first[0], *quotient, *second[:2]]

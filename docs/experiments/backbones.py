@@ -199,12 +199,13 @@ def _variance(model: BackboneModel, ensemble: BackboneEnsemble, options: Backbon
 
 
 def cells(seeds: range = range(3)) -> list[BackboneCell]:
-    """All cells: each seed of the rows, and of what the quotient row of the plain network recalls."""
+    """All cells: each seed of the rows, and of what the quotient row recalls, of each ensemble."""
     rows = [(row, SelfConditioning.OFF) for row in ROWS]
     recalling = [(Row(Symmetry.QUOTIENT), seen) for seen in (SelfConditioning.PROJECTED, SelfConditioning.UNPROJECTED)]
     return [
         BackboneCell(source, network, row, recalled, seed, SIZES[source])
-        for source, network, ways in ((UBIQUITIN, PLAIN, rows + recalling), (ADENYLATE_KINASE, EQUIVARIANT, rows))
+        for source, network in ((UBIQUITIN, PLAIN), (ADENYLATE_KINASE, EQUIVARIANT))
+        for ways in (rows, recalling)
         for seed in seeds
         for row, recalled in ways
     ]

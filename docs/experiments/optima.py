@@ -24,6 +24,7 @@ from quotient import ShapeSpace
 from quotient.orbit_posterior import orbit_posterior
 
 STEP_COUNTS = (5, 20)
+BACKBONE_STEP_COUNTS = (5, 20, 100)
 SIZE: Final = Size(molecules=20, generated=32)
 MOLECULES: Final = "molecules"
 BACKBONES: Final = (UBIQUITIN, ADENYLATE_KINASE)
@@ -85,7 +86,7 @@ class OptimumCell:
         count, scale = len(known), _scale([known])
         found = [
             {"sampler": "ode", "steps": n, **ensemble.compare(drawn(self.row, known, scale, count, n, source.name))}
-            for n in STEP_COUNTS
+            for n in BACKBONE_STEP_COUNTS
         ]
         return {"by_evaluations": found, "floor": ensemble.floor(count)}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from drawing import table
 from summary import Line, at, label, row_of
 
-FEW, MOST = 5, 20
 MOLECULES = (("law", "law (Å)"), ("amr_recall", "AMR-R (Å)"), ("amr_precision", "AMR-P (Å)"))
 BACKBONES = (
     ("pair_distances", "pairs (Å)"),
@@ -15,20 +14,18 @@ BACKBONES = (
 
 
 def optima_tables(lines: list[Line]) -> str:
-    """One table for each subject: figures at many and at few Euler steps, and of draws from the data themselves."""
+    """One table for each subject: figures at most and at fewest Euler steps, and of draws from the data themselves."""
     out = []
     for subject in dict.fromkeys(line["subject"] for line in lines):
         chosen = [line for line in lines if line["subject"] == subject]
         figures = MOLECULES if subject == "molecules" else BACKBONES
-        header = ("optimum of", *(title for _, title in figures), *(f"{title}, {FEW} steps" for _, title in figures))
+        few, *_, most = (found["steps"] for found in chosen[0]["by_evaluations"])
+        counts = (most, few)
+        header = ("optimum of", *(f"{title}, {steps} steps" for steps in counts for _, title in figures))
         body = [
             (
                 label(row_of(line)),
-                *(
-                    f"{at('by_evaluations', name, 'ode', steps)(line):.3f}"
-                    for steps in (MOST, FEW)
-                    for name, _ in figures
-                ),
+                *(f"{at('by_evaluations', name, 'ode', steps)(line):.3f}" for steps in counts for name, _ in figures),
             )
             for line in chosen
         ]

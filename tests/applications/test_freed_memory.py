@@ -33,13 +33,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 def test_freed_memory_is_kept() -> None:
     """Four blocks of 24 MiB, freed and asked for again: pages are new each time, unless they are kept."""
 
-    def faults(kept: bool) -> int:
+    def faults(*, kept: bool) -> int:
         ended = subprocess.run(
             [sys.executable, "-c", _COUNT.format(kept=kept)], capture_output=True, text=True, check=True
         )
         return int(ended.stdout)
 
-    assert 10 * faults(True) < faults(False)
+    assert 10 * faults(kept=True) < faults(kept=False)
 
 
 def test_another_c_library_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

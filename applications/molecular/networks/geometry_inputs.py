@@ -17,7 +17,7 @@ N_CHIRAL_SCALARS = 2
 
 _CUTOFF = 6.0
 _RESOLUTION = 0.03
-_TAIL = 80.0
+_TAIL = 30.0
 
 
 def pair_geometry_width(n_radial: int) -> int:
@@ -40,6 +40,13 @@ def skip_velocity(x_t: Tensor, t: Tensor) -> Tensor:
     """
     variance = t.square() + (1.0 - t).square()
     return ((2.0 * t - 1.0) / variance)[:, None, None] * x_t
+
+
+def gaussians(distance: Tensor, centres: Tensor, widths: Tensor) -> Tensor:
+    """exp(-((distance - centres) / widths)^2), at least exp(-30), shape (..., n) for n centres and widths."""
+    exponents = ((distance[..., None] - centres) / widths).square()
+    # far tails would be denormal numbers, which are slow
+    return torch.exp(-exponents.clamp_max(_TAIL))
 
 
 @final
@@ -80,9 +87,7 @@ def pair_geometry(
     inverse = pair_mask.to(x.dtype) / (distance + 0.02)
     centres = torch.linspace(0.0, 1.0, n_radial, dtype=x.dtype, device=x.device).pow(1.5) * _CUTOFF
     widths = (0.08 + 0.08 * centres) * (N_RADIAL / n_radial)
-    exponents = ((distance[..., None] - centres) / widths).square()
-    # far tails would be denormal numbers, which are slow
-    radial = torch.exp(-exponents.clamp_max(_TAIL))
+    radial = gaussians(distance, centres, widths)
     lower, upper = features.bounds.unbind(-1)
     excess = torch.stack([distance - upper, lower - distance, distance - 0.5 * (lower + upper)], dim=-1)
     scaled = excess / (1.0 - t + _RESOLUTION)[:, None, None, None]

@@ -8,6 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
+from applications.molecular.networks.geometry_inputs import gaussians
 from applications.molecular.proteins.batching import BOND, CLOSEST, BackboneBatch
 
 MAX_SEPARATION: Final = 63
@@ -28,7 +29,6 @@ CONTACT_WIDTH: Final = 6
 
 _LONGEST: Final = 256.0
 _RESOLUTION: Final = 0.01
-_TAIL: Final = 30.0
 
 
 def chain_inputs(batch: BackboneBatch, dtype: torch.dtype) -> Tensor:
@@ -107,9 +107,7 @@ def radial_functions(distance: Tensor, n_radial: int, *, reach: float) -> Tensor
     places = torch.linspace(0.0, 1.0, n_radial, dtype=distance.dtype, device=distance.device)
     centres = places.pow(1.5) * reach
     widths = 1.5 * reach / n_radial * (places.sqrt() + 0.25)
-    exponents = ((distance[..., None] - centres) / widths).square()
-    # far tails would be denormal numbers, which are slow
-    return torch.exp(-exponents.clamp_max(_TAIL))
+    return gaussians(distance, centres, widths)
 
 
 def distance_bounds(batch: BackboneBatch) -> tuple[Tensor, Tensor]:
