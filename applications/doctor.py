@@ -5,8 +5,9 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final, final
+
+from applications.molecular.versions import NOT_INSTALLED, versions
 
 _PACKAGES: Final = (
     "quotient-diffusion", "torch", "geomstats", "numpy", "scipy", "sympy", "rdkit", "lightning", "hypothesis",
@@ -35,23 +36,14 @@ def examine() -> Iterator[Finding]:
     """Look at the installation, then try the floors from the geometry to a conformer, one finding at a time."""
     yield Finding("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     for name in _PACKAGES:
-        yield Finding(name, _version(name), ok=name in _OPTIONAL or _version(name) != _MISSING)
+        found = versions([name])[name]
+        yield Finding(name, found, ok=name in _OPTIONAL or found != NOT_INSTALLED)
     for name, test in _TESTS.items():
         try:
             yield Finding(name, test())
         except Exception as error:
             # whatever is wrong with an installation is a finding
             yield Finding(name, f"{type(error).__name__}: {error}", ok=False)
-
-
-_MISSING: Final = "not installed"
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return _MISSING
 
 
 def _devices() -> str:

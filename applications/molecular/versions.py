@@ -7,10 +7,13 @@ import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Final
+
+NOT_INSTALLED: Final = "not installed"
 
 
 def versions(names: Sequence[str]) -> dict[str, str]:
-    """Version of Python, and of every distribution named, or `not installed`."""
+    """Version of Python, and of every distribution named, or `NOT_INSTALLED`."""
     return {"python": platform.python_version(), **{name: _version(name) for name in names}}
 
 
@@ -24,4 +27,4 @@ def _version(name: str) -> str:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return NOT_INSTALLED
