@@ -29,10 +29,10 @@ def native_horizontal(vector: Tensor, point: Tensor, mask: Tensor | None) -> tup
     kernels = _kernels() if _readable(vector) and _readable(point) and vector.dtype == point.dtype else None
     if kernels is None or _needs_derivative(point):
         return None
-    batch = torch.broadcast_shapes(vector.shape, point.shape, () if mask is None else (*mask.shape, 1))
+    vector, point = _broadcast(vector, point.detach(), mask=mask)
     # The bookkeeping of autograd costs more than a small batch.
     project = _Horizontal.apply if _needs_derivative(vector) else _Horizontal.forward
-    return project(vector.expand(batch), point.detach().expand(batch), mask, kernels)
+    return project(vector, point, mask, kernels)
 
 
 def native_mean_curvature(point: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor] | None:
@@ -40,8 +40,7 @@ def native_mean_curvature(point: Tensor, mask: Tensor | None) -> tuple[Tensor, T
     kernels = _kernels() if _readable(point) else None
     if kernels is None or _needs_derivative(point):
         return None
-    batch = torch.broadcast_shapes(point.shape, () if mask is None else (*mask.shape, 1))
-    x = point.detach().expand(batch)
+    (x,) = _broadcast(point.detach(), mask=mask)
     out, plain = _results(x)
     kernels.mean_curvature(_items(x), _rows(mask, x), *_limits(x), _items(out), plain.view(-1).numpy())
     return out, plain
@@ -93,6 +92,14 @@ def _readable(tensor: Tensor) -> bool:
 
 def _needs_derivative(tensor: Tensor) -> bool:
     return tensor.requires_grad and torch.is_grad_enabled()
+
+
+def _broadcast(*tensors: Tensor, mask: Tensor | None) -> tuple[Tensor, ...]:
+    """Tensors ``[..., n_points, 3]`` of one shape, that of all of them and ``mask [..., n_points]``."""
+    if mask is None:
+        return torch.broadcast_tensors(*tensors)
+    *spread, _ = torch.broadcast_tensors(*tensors, mask.unsqueeze(-1))
+    return tuple(spread)
 
 
 def _results(point: Tensor) -> tuple[Tensor, Tensor]:

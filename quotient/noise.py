@@ -94,6 +94,7 @@ class CounterNoise(NoiseSource):
                 f"seeds must be a one-dimensional int64 tensor, got {seeds.dtype} of shape {tuple(seeds.shape)}"
             )
         self.seeds = seeds
+        self._hashed = _splitmix(seeds)
         self._calls = 0
 
     @override
@@ -106,11 +107,10 @@ class CounterNoise(NoiseSource):
         shape = _as_real_shape(like)
         count = math.prod(shape[1:])
         device = self.seeds.device
-        stream = _splitmix(_splitmix(self.seeds) + self._calls)
+        stream = _splitmix(self._hashed + self._calls)
         self._calls += 1
-        counter = torch.arange(count, device=device, dtype=torch.int64)
-        first = _splitmix(stream[:, None] ^ _splitmix(2 * counter))
-        second = _splitmix(stream[:, None] ^ _splitmix(2 * counter + 1))
-        radius = torch.sqrt(-2.0 * torch.log(_uniform(first)))
-        values = radius * torch.cos(2.0 * math.pi * _uniform(second))
+        counter = torch.arange(2 * count, device=device, dtype=torch.int64)
+        uniforms = _uniform(_splitmix(stream[:, None] ^ _splitmix(counter)))
+        radius = torch.sqrt(-2.0 * torch.log(uniforms[:, 0::2]))
+        values = radius * torch.cos(2.0 * math.pi * uniforms[:, 1::2])
         return _from_real(values.reshape(shape), like)
