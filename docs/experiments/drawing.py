@@ -33,11 +33,11 @@ def tables(header: Sequence[str], body: Sequence[Sequence[str]], cut: int) -> st
 
 
 def draw_line(axis: Any, xs: Sequence[float], found: Sequence[Estimate], colour: str, name: str) -> None:
-    """Means over seeds with their intervals, joined by a line."""
+    """Means over seeds joined by a line, with their intervals: those of two seeds would hide everything else."""
     axis.errorbar(
         xs,
         [e.mean for e in found],
-        yerr=[0 if e.half != e.half else e.half for e in found],
+        yerr=[e.half if e.count > 2 else 0 for e in found],
         color=colour,
         label=name,
         capsize=3,
