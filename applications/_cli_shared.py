@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from applications.freed_memory import keep_freed_memory
-
 if TYPE_CHECKING:
     from applications.molecular.resumable_files import Progress
 
@@ -51,6 +49,8 @@ def finite(value: float | list[float] | None) -> float | list[float] | None:
 
 def set_up_torch(threads: int | None) -> None:
     """For a command that runs a network: limit torch's threads, if a number is given, and keep its freed memory."""
+    from applications.freed_memory import keep_freed_memory
+
     keep_freed_memory()
     if threads is not None:
         import torch

@@ -20,7 +20,11 @@ def test_optima_end_in_their_data_and_are_shown() -> None:
         found = np.linalg.norm(x[:, :, None] - x[:, None], axis=-1)
         # without jitter every path ends on an orbit of the data, but for the spread of the orbit before the last step
         assert np.abs(found[:, None] - distances).max((2, 3)).min(1).max() < 3e-3
-        np.testing.assert_array_equal(x, optima.drawn(row, known, 0.8, 3, 30, "a name"))
+        steps = optima.path(row, known, 0.8, 3, 30, "a name")
+        assert steps.shape == (31, *known.shape)
+        np.testing.assert_array_equal(x, steps[-1])
+        np.testing.assert_allclose(steps[0], 0.8 * optima.noise(3, 5, optima.derived_seed(0, "a name", 30, 0)))
+    assert optima.mean_radius(known + 1.0) == pytest.approx(np.sqrt((known**2).sum((1, 2)) / 5).mean())
     figures = {name: 0.25 for name, _ in tables.MOLECULES}
     lines = [
         {

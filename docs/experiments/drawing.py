@@ -28,7 +28,8 @@ COLOURS = {
 def tables(header: Sequence[str], body: Sequence[Sequence[str]], cut: int) -> str:
     """A table too wide for a page as two, the second with the first column and those from ``cut`` on, no empty row."""
     parts = [(header[:cut], [row[:cut] for row in body])]
-    parts.append(((header[0], *header[cut:]), [(row[0], *row[cut:]) for row in body if any(row[cut:])]))
+    if len(header) > cut:
+        parts.append(((header[0], *header[cut:]), [(row[0], *row[cut:]) for row in body if any(row[cut:])]))
     return "\n".join(table(*part) for part in parts)
 
 

@@ -25,6 +25,8 @@ from quotient.orbit_posterior import orbit_posterior
 
 STEP_COUNTS = (5, 20)
 BACKBONE_STEP_COUNTS = (5, 20, 100)
+MIDWAY: Final = 0.4
+"""Time at which the size of clouds is compared, beside the end; on the grids of all step counts."""
 SIZE: Final = Size(molecules=20, generated=32)
 MOLECULES: Final = "molecules"
 BACKBONES: Final = (UBIQUITIN, ADENYLATE_KINASE)
@@ -84,11 +86,14 @@ class OptimumCell:
         ensemble = source.open(work)
         known = ensemble.training.positions.astype(np.float64)
         count, scale = len(known), _scale([known])
-        found = [
-            {"sampler": "ode", "steps": n, **ensemble.compare(drawn(self.row, known, scale, count, n, source.name))}
-            for n in BACKBONE_STEP_COUNTS
-        ]
-        return {"by_evaluations": found, "floor": ensemble.floor(count)}
+        found = []
+        for steps in BACKBONE_STEP_COUNTS:
+            x = path(self.row, known, scale, count, steps, source.name)
+            sizes = {"midway": mean_radius(x[round(MIDWAY * steps)]), "end": mean_radius(x[-1])}
+            found.append({"sampler": "ode", "steps": steps, **ensemble.compare(x[-1]), **sizes})
+        x0 = scale * noise(count, known.shape[1], derived_seed(0, source.name, 0, 0)).numpy()
+        sizes = {"midway": mean_radius((1.0 - MIDWAY) * x0 + MIDWAY * known), "end": mean_radius(known)}
+        return {"by_evaluations": found, "floor": {**ensemble.floor(count), **sizes}}
 
 
 def field(row: Row, space: ShapeSpace, templates: Tensor) -> Field:
@@ -104,15 +109,33 @@ def field(row: Row, space: ShapeSpace, templates: Tensor) -> Field:
     return mixture.velocity
 
 
+def mean_radius(x: Array) -> float:
+    """Mean radius of gyration of clouds [K, n, 3]."""
+    return float(np.sqrt(x.var(axis=1).sum(-1)).mean())
+
+
+def noise(count: int, n: int, seed: int) -> Tensor:
+    """Standard normal clouds [count, n, 3], centred."""
+    generator = torch.Generator().manual_seed(seed)
+    return ShapeSpace(n, 3).center(torch.randn(count, n, 3, generator=generator, dtype=torch.float64))
+
+
 def drawn(row: Row, known: Array, scale: float, count: int, steps: int, name: str) -> Array:
-    """Samples [count, n, 3] in Å by the optimum for conformations known [K, n, 3]; all rows see the same noise."""
-    n = known.shape[1]
-    space = ShapeSpace(n, 3)
-    generator = torch.Generator().manual_seed(derived_seed(0, name, steps, 0))
-    x0 = space.center(torch.randn(count, n, 3, generator=generator, dtype=torch.float64))
+    """Samples [count, n, 3] in Å, the ends of `path`."""
+    return path(row, known, scale, count, steps, name)[-1]
+
+
+def path(row: Row, known: Array, scale: float, count: int, steps: int, name: str) -> Array:
+    """Euler steps [steps + 1, count, n, 3] in Å of the optimum for conformations known [K, n, 3].
+
+    All rows see the same noise.
+    """
+    space = ShapeSpace(known.shape[1], 3)
+    x0 = noise(count, known.shape[1], derived_seed(0, name, steps, 0))
     velocity = field(row, space, torch.from_numpy(known / scale))
-    x = ODESampler(uniform_grid(steps), method=Euler()).sample(space, x0, velocity).x
-    return scale * x.numpy()
+    found = ODESampler(uniform_grid(steps), method=Euler()).sample(space, x0, velocity, keep_trajectory=True)
+    assert found.trajectory is not None
+    return scale * found.trajectory.numpy()
 
 
 def _heavy(target: TestMolecule) -> Array:
