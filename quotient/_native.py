@@ -26,7 +26,7 @@ def native_horizontal(vector: Tensor, point: Tensor, mask: Tensor | None) -> tup
     None where the kernel does not apply. Differentiable with respect to the vector, in which P is linear and its own
     adjoint. One thread.
     """
-    kernels = _kernels() if _readable(vector) and _readable(point) and vector.dtype == point.dtype else None
+    kernels = load_kernels() if _readable(vector) and _readable(point) and vector.dtype == point.dtype else None
     if kernels is None or _needs_derivative(point):
         return None
     vector, point = _broadcast(vector, point.detach(), mask=mask)
@@ -37,13 +37,28 @@ def native_horizontal(vector: Tensor, point: Tensor, mask: Tensor | None) -> tup
 
 def native_mean_curvature(point: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor] | None:
     """H for ``point [..., n_points, 3]`` and the items for which it is good; None where the kernel does not apply."""
-    kernels = _kernels() if _readable(point) else None
+    kernels = load_kernels() if _readable(point) else None
     if kernels is None or _needs_derivative(point):
         return None
     (x,) = _broadcast(point.detach(), mask=mask)
     out, plain = _results(x)
     kernels.mean_curvature(_items(x), _rows(mask, x), *_limits(x), _items(out), plain.view(-1).numpy())
     return out, plain
+
+
+def in_compiled_graph(vector: Tensor, point: Tensor) -> bool:
+    """Whether a graph is being compiled in which the kernels apply, as operators that it does not look into."""
+    if not torch.compiler.is_dynamo_compiling():
+        return False
+    # loads the compiler, and sympy with it
+    from quotient._graph_state import kernels_known_to_graphs
+
+    return (
+        point.device.type == vector.device.type == "cpu"
+        and point.dtype == vector.dtype in _DTYPES
+        and not _needs_derivative(point)
+        and kernels_known_to_graphs()
+    )
 
 
 @final
@@ -71,7 +86,7 @@ class _Horizontal(torch.autograd.Function):
 
 
 @cache
-def _kernels() -> ModuleType | None:
+def load_kernels() -> ModuleType | None:
     try:
         return import_module("quotient._rigid_kernels")
     except (ImportError, RuntimeError):
@@ -108,8 +123,8 @@ def _results(point: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _items(tensor: Tensor) -> Any:
-    """The numbers one after the other; those of the tensor itself where they are so already."""
-    return tensor.detach().resolve_neg().contiguous().view(-1, *tensor.shape[-2:]).numpy()
+    """One item a row, its numbers one after the other; those of the tensor itself where they are so already."""
+    return tensor.detach().resolve_neg().contiguous().view(-1, tensor.shape[-2:].numel()).numpy()
 
 
 def _rows(mask: Tensor | None, like: Tensor) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from groups.kabsch import superpose
 from quotient._certificate import certainly
 from quotient._cloud_moments import CloudMoments, cloud_moments
 from quotient._frame import Frame, log_pseudo_volume, orthonormal_frame, project
-from quotient._native import native_horizontal, native_mean_curvature
+from quotient._native import in_compiled_graph, native_horizontal, native_mean_curvature
 from quotient._products import ArrayProduct
 from quotient.orbit_space import Alignment, AlignmentKind, OrbitSpace
 from quotient.point_clouds import PointClouds
@@ -40,7 +40,8 @@ class ShapeSpace(OrbitSpace):
     Formed in float64 and returned in the dtype of the arguments. Cost O(n_points). Reflections are not divided out.
 
     In three dimensions and on a CPU both go through compiled kernels, several times faster and equal up to rounding,
-    where numba is installed (the extra ``native``) and no derivative with respect to the base point is asked for.
+    where numba is installed (the extra ``native``) and no derivative with respect to the base point is asked for; under
+    ``torch.compile`` they are then single operators of the graph.
 
     Args:
         n_points: number of rows, padding included.
@@ -110,6 +111,8 @@ class ShapeSpace(OrbitSpace):
     def horizontal_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
         self._space.check_point(tangent_vec)
         self._space.check_point(base_point)
+        if self._native and in_compiled_graph(tangent_vec, base_point):
+            return _RigidHorizontal.apply(tangent_vec, base_point, self._space.mask)
         found = native_horizontal(tangent_vec, base_point, self._space.mask) if self._native else None
         if found is not None and found[1].all():
             return found[0]
@@ -187,6 +190,8 @@ class ShapeSpace(OrbitSpace):
         self._space.check_point(base_point)
         if not self._rotations:
             return torch.zeros_like(base_point)
+        if self._native and in_compiled_graph(base_point, base_point):
+            return torch.ops.quotient.rigid_mean_curvature(base_point, self._space.mask)
         found = native_mean_curvature(base_point, self._space.mask) if self._native else None
         if found is not None and found[1].all():
             return found[0]
@@ -217,3 +222,58 @@ class ShapeSpace(OrbitSpace):
         rotated = superpose(self._centered(point), target, self._basis(target))
         placed = self._space.keep(rotated + self._space.centroid(upcast(base_point)))
         return Alignment(point=placed.to(torch.promote_types(point.dtype, base_point.dtype)), kind=AlignmentKind.GLOBAL)
+
+
+def _compute_horizontal(vector: Tensor, point: Tensor, mask: Tensor | None) -> Tensor:
+    found = native_horizontal(vector, point, mask)
+    if found is not None and found[1].all():
+        return found[0]
+    return ShapeSpace(point.shape[-2], 3, mask=mask).horizontal_projection(vector, point).contiguous()
+
+
+def _compute_mean_curvature(point: Tensor, mask: Tensor | None) -> Tensor:
+    found = native_mean_curvature(point, mask)
+    if found is not None and found[1].all():
+        return found[0]
+    return ShapeSpace(point.shape[-2], 3, mask=mask).mean_curvature(point).contiguous()
+
+
+def _empty_horizontal(vector: Tensor, point: Tensor, mask: Tensor | None) -> Tensor:
+    return vector.new_empty(torch.broadcast_shapes(vector.shape, *_shapes(point, mask)))
+
+
+def _empty_mean_curvature(point: Tensor, mask: Tensor | None) -> Tensor:
+    return point.new_empty(torch.broadcast_shapes(*_shapes(point, mask)))
+
+
+def _shapes(point: Tensor, mask: Tensor | None) -> list[tuple[int, ...]]:
+    return [tuple(point.shape)] if mask is None else [tuple(point.shape), (*mask.shape, 1)]
+
+
+# Nodes of compiled graphs, which cannot branch on what a kernel finds. Defined without the wrappers of custom_op, which
+# cost as much as the projection of a small cloud.
+torch.library.define("quotient::rigid_horizontal", "(Tensor vector, Tensor point, Tensor? mask) -> Tensor")
+torch.library.impl("quotient::rigid_horizontal", "cpu", _compute_horizontal)
+torch.library.impl("quotient::rigid_horizontal", "Meta", _empty_horizontal)
+torch.library.define("quotient::rigid_mean_curvature", "(Tensor point, Tensor? mask) -> Tensor")
+torch.library.impl("quotient::rigid_mean_curvature", "cpu", _compute_mean_curvature)
+torch.library.impl("quotient::rigid_mean_curvature", "Meta", _empty_mean_curvature)
+
+
+@final
+class _RigidHorizontal(torch.autograd.Function):
+    """P in a compiled graph: linear in the vector and its own adjoint."""
+
+    @staticmethod
+    @override
+    def forward(ctx: Any, vector: Tensor, point: Tensor, mask: Tensor | None) -> Tensor:
+        ctx.save_for_backward(point, mask)
+        ctx.shape = vector.shape
+        return torch.ops.quotient.rigid_horizontal(vector, point, mask)
+
+    @staticmethod
+    @override
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:
+        point, mask = ctx.saved_tensors
+        vector = torch.ops.quotient.rigid_horizontal(grad_outputs[0], point, mask)
+        return vector.sum_to_size(ctx.shape), None, None

@@ -32,6 +32,11 @@ def costs(
 
     others = [
         Candidate("mean curvature, ShapeSpace, native kernel", lambda: curvature(native), needs=("numba",)),
+        Candidate(
+            "mean curvature, ShapeSpace, native kernel, torch.compile",
+            lambda: compiled(native.mean_curvature, x),
+            needs=("numba",),
+        ),
         Candidate("mean curvature, ShapeSpace", lambda: curvature(closed)),
         Candidate("mean curvature, ShapeSpace, torch.compile", lambda: compiled(closed.mean_curvature, x)),
         Candidate("mean curvature, derived from act", lambda: curvature(derived(n_points))),

@@ -62,6 +62,11 @@ def costs(
 
     others = [
         Candidate("ShapeSpace, native kernel", lambda: quotient_projection(native, v, x), needs=("numba",)),
+        Candidate(
+            "ShapeSpace, native kernel, torch.compile",
+            lambda: compiled(native.horizontal_projection, v, x),
+            needs=("numba",),
+        ),
         Candidate("ShapeSpace", lambda: lambda: closed.horizontal_projection(v, x)),
         Candidate("ShapeSpace, torch.compile", lambda: compiled(closed.horizontal_projection, v, x)),
         Candidate("GroupQuotient, derived from act", lambda: quotient_projection(derived(n_points), v, x)),

@@ -28,7 +28,7 @@ def kernels_or_tensors(request: pytest.FixtureRequest) -> Iterator[None]:
     """Everything twice: with the kernels of the extra `native`, where it is installed, and as it is without."""
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "tensors":
-            patch.setattr("quotient._native._kernels", lambda: None)
+            patch.setattr("quotient._native.load_kernels", lambda: None)
         yield
 
 

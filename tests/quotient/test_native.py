@@ -2,27 +2,19 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 from torch.autograd import forward_ad
 
 from quotient import ShapeSpace
 from quotient._native import native_horizontal, native_mean_curvature
+from tests.quotient.compiled_graphs import CHECKS, DTYPES, both, normal
 
 pytest.importorskip("numba", reason="pip install -e '.[native]'")
-DTYPES = [(torch.float64, 1e-12), (torch.float32, 1e-6)]
-
-
-def normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
-
-
-def both(n: int, mask: Tensor | None = None) -> tuple[ShapeSpace, ShapeSpace]:
-    return ShapeSpace(n, 3, mask=mask), ShapeSpace(n, 3, mask=mask, native=False)
 
 
 @given(
@@ -141,6 +133,14 @@ def test_dual_numbers_take_the_closed_form() -> None:
             tangents.append(forward_ad.unpack_dual(moved).tangent)
     assert tangents[0] is not None
     torch.testing.assert_close(tangents[0], tangents[1])
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_compiled_graphs(check: Callable[[], None]) -> None:
+    """Without the type checks of the tests, which no graph can be made of."""
+    command = [sys.executable, "-c", f"from tests.quotient.compiled_graphs import {check.__name__} as check; check()"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_mixed_precision_and_other_dimensions_take_the_closed_form() -> None:
