@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from applications._cli_shared import command_line, expected_errors, finite, progress_bar
+from applications._cli_workers import Workers
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -57,7 +58,7 @@ def evaluate(
             min=0, help="Most conformers checked with PoseBusters; 0 for none. Default 200 if it is installed."
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; results do not depend on it.")] = 1,
+    workers: Workers = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of baselines, bootstrap and choice of conformers.")] = 0,
 ) -> None:
     """Coverage, AMR, stereochemistry and plausibility of generated conformers, with 95 % intervals.

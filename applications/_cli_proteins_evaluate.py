@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from applications._cli_shared import command_line, expected_errors, progress_bar
+from applications._cli_workers import Workers
 
 if TYPE_CHECKING:
     from applications.molecular.proteins.chains import BackboneChain
@@ -37,7 +38,7 @@ def evaluate(
         list[Path] | None,
         typer.Option(help="CSV with a column `name` and numbers, as scRMSD; repeat for several."),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes; results do not depend on it.")] = 1,
+    workers: Workers = 1,
     seed: Annotated[int, typer.Option(min=0, help="Of bootstrap, halves, and the choice of structures.")] = 0,
 ) -> None:
     """Geometry, secondary structure, handedness, compactness, diversity and novelty of protein backbones.

@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from applications.workers import AbstractWorkers
 
-Workers = Annotated[int, typer.Option(min=1, help="Processes on this machine; results do not depend on it.")]
+Workers = Annotated[int, typer.Option(min=1, max=1024, help="Processes on this machine; results do not depend on it.")]
 Cluster = Annotated[
     str | None,
     typer.Option(

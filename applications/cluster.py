@@ -190,8 +190,10 @@ def _connect(where: str, resources: ExitStack) -> tuple[Any, Callable[[], None]]
 
     kind, _, number = where.partition(":")
     if kind == "local":
-        if not number.isdecimal() or int(number) < 1:
-            raise ClusterError(f"got --cluster {where}, expected local:N with the number of processes, e.g. local:4")
+        if not number.isdecimal() or len(number) > 4 or not 1 <= int(number) <= 1024:
+            raise ClusterError(
+                f"got --cluster {where[:40]}, expected local:N with the number of processes, 1 to 1024, e.g. local:4"
+            )
         cluster: Any = resources.enter_context(
             LocalCluster(
                 n_workers=int(number),

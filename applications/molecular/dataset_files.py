@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from diffusion.json_files import JSONFileError, read_json_object
 
 SIZES: Final = ("n_atoms", "n_conformers")
+_LONGEST_CAUSE: Final = 400
 OFFSETS: Final = ("atom_offset", "row_offset", "conformer_offset")
 
 
@@ -25,7 +26,11 @@ class DatasetError(ValueError):
 
 def damaged(path: Path, what: object) -> DatasetError:
     """The error of a file that does not hold what `prepare` writes."""
-    return DatasetError(f"{path}: {what}. The folder is damaged: prepare the data again.")
+    text = str(what)
+    # libraries quote what they cannot read, whole
+    if len(text) > _LONGEST_CAUSE:
+        text = f"{text[: _LONGEST_CAUSE // 2]} ... {text[-_LONGEST_CAUSE // 2 :]}"
+    return DatasetError(f"{path}: {text}. The folder is damaged: prepare the data again.")
 
 
 @final

@@ -95,6 +95,7 @@ def test_numbers_of_generate(option: str, number: str, folder: Path) -> None:
 @given(option=st.sampled_from(["--threshold", "--k-rule", "--posebusters", "--workers", "--seed", "--split"]),
        number=st.sampled_from(NUMBERS))  # fmt: skip
 @example(option="--seed", number="-1")
+@example(option="--workers", number="99999999999999999999999")
 @example(option="--k-rule", number="inf")
 @example(option="--k-rule", number="nan")
 @bounded(10)

@@ -152,6 +152,7 @@ odd_columns = st.one_of(
 
 
 @given(name=st.sampled_from(COLUMNS), column=odd_columns, drop=st.sampled_from(["", "", "", *COLUMNS]))
+@example(name="n_atoms", column=pa.array(["x", "", "C" * 100_000]), drop="")
 @bounded(50)
 def test_any_table_in_a_data_folder(name: str, column: pa.Array, drop: str, data_files: dict[str, bytes]) -> None:
     table = pq.read_table(io.BytesIO(data_files["index.parquet"]))

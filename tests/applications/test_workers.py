@@ -132,7 +132,7 @@ def test_a_cluster_that_cannot_be_used_is_refused_with_the_remedy(monkeypatch: p
         monkeypatch.setattr("applications.cluster.CONNECT_SECONDS", 1.0)
         with pytest.raises(ClusterError, match="dask scheduler"):
             ClusterWorkers(f"tcp://127.0.0.1:{reserved.getsockname()[1]}")
-    for wrong in ("local:none", "local:0", "local", "somewhere"):
+    for wrong in ("local:none", "local:0", "local", "somewhere", "local:1025", "local:" + "9" * 5000):
         with pytest.raises(ClusterError, match="expected local:N"):
             ClusterWorkers(wrong)
     monkeypatch.setattr("applications.cluster.version", lambda _: "0.1")
