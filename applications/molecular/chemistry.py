@@ -18,6 +18,11 @@ SUPPORTED_ELEMENTS: dict[str, int] = {
 """Element symbols the package accepts, with their atomic numbers."""
 
 
+_CHECKED_CENTRES = (
+    Chem.ChiralType.CHI_UNSPECIFIED,
+    Chem.ChiralType.CHI_TETRAHEDRAL_CW,
+    Chem.ChiralType.CHI_TETRAHEDRAL_CCW,
+)
 _SHOWN = 120
 _CHARACTERS_PER_ATOM = 100
 """A SMILES with every hydrogen and map number written out needs half of this for each heavy atom."""
@@ -31,6 +36,7 @@ class Refusal(Enum):
     UNKNOWN_ATOM = "contains an atom without an element (a query or attachment point)"
     UNSUPPORTED_ELEMENT = "contains an element outside " + ", ".join(SUPPORTED_ELEMENTS)
     HYDROGEN_ISOTOPE = "contains explicit hydrogen isotopes: write plain hydrogens"
+    UNSUPPORTED_STEREO = "specifies a centre that is not tetrahedral, which nothing here can check: leave its tag out"
     RADICAL = "contains unpaired electrons: give a closed-shell molecule"
     TOO_FEW_ATOMS = "too few heavy atoms"
     TOO_MANY_ATOMS = "too many heavy atoms"
@@ -175,6 +181,9 @@ def _check_composition(smiles: str, mol: Chem.Mol, limits: SizeLimits) -> None:
             raise MoleculeRefused(smiles, Refusal.UNSUPPORTED_ELEMENT, f"found {atom.GetSymbol()}")
         if atom.GetAtomicNum() == 1 and atom.GetIsotope():
             raise MoleculeRefused(smiles, Refusal.HYDROGEN_ISOTOPE)
+        if atom.GetChiralTag() not in _CHECKED_CENTRES:
+            detail = f"atom {atom.GetIdx() + 1}, {atom.GetSymbol()}, {atom.GetChiralTag().name.removeprefix('CHI_')}"
+            raise MoleculeRefused(smiles, Refusal.UNSUPPORTED_STEREO, detail)
         if atom.GetNumRadicalElectrons():
             raise MoleculeRefused(smiles, Refusal.RADICAL, f"atom {atom.GetIdx() + 1}, {atom.GetSymbol()}")
     heavy = mol.GetNumHeavyAtoms()

@@ -108,6 +108,7 @@ class RandomCoordinates(AbstractConformerSampler):
 @example(text="\udcff")
 @example(text="C" * 1_000_000)
 @example(text="C" + "1" * 100_000)
+@example(text="B[N@TB10]=B[C](F)(B)B")
 @bounded(200)
 def test_a_smiles_is_read_or_refused(text: str) -> None:
     error = only_named_errors(lambda: parse_smiles(text))
