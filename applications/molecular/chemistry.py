@@ -23,6 +23,7 @@ _CHECKED_CENTRES = (
     Chem.ChiralType.CHI_TETRAHEDRAL_CW,
     Chem.ChiralType.CHI_TETRAHEDRAL_CCW,
 )
+_BONDS = (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC)
 _SHOWN = 120
 _CHARACTERS_PER_ATOM = 100
 """A SMILES with every hydrogen and map number written out needs half of this for each heavy atom."""
@@ -34,6 +35,7 @@ class Refusal(Enum):
     UNPARSABLE = "the SMILES cannot be read"
     SEVERAL_FRAGMENTS = "several fragments (a salt or mixture): give the one component you want"
     UNKNOWN_ATOM = "contains an atom without an element (a query or attachment point)"
+    UNKNOWN_BOND = "contains a bond that is not single, double, triple or aromatic: write its order"
     UNSUPPORTED_ELEMENT = "contains an element outside " + ", ".join(SUPPORTED_ELEMENTS)
     HYDROGEN_ISOTOPE = "contains explicit hydrogen isotopes: write plain hydrogens"
     UNSUPPORTED_STEREO = "specifies a centre that is not tetrahedral, which nothing here can check: leave its tag out"
@@ -186,6 +188,10 @@ def _check_composition(smiles: str, mol: Chem.Mol, limits: SizeLimits) -> None:
             raise MoleculeRefused(smiles, Refusal.UNSUPPORTED_STEREO, detail)
         if atom.GetNumRadicalElectrons():
             raise MoleculeRefused(smiles, Refusal.RADICAL, f"atom {atom.GetIdx() + 1}, {atom.GetSymbol()}")
+    for bond in mol.GetBonds():
+        if bond.GetBondType() not in _BONDS:
+            detail = f"atoms {bond.GetBeginAtomIdx() + 1} and {bond.GetEndAtomIdx() + 1}, {bond.GetBondType().name}"
+            raise MoleculeRefused(smiles, Refusal.UNKNOWN_BOND, detail)
     heavy = mol.GetNumHeavyAtoms()
     if heavy < limits.min_heavy_atoms:
         detail = f"{heavy}, expected at least {limits.min_heavy_atoms}"

@@ -17,6 +17,8 @@ from applications.molecular.chemistry import MoleculeRefused, Refusal, SizeLimit
         ("C[Fe]", Refusal.UNSUPPORTED_ELEMENT),
         ("[2H]C", Refusal.HYDROGEN_ISOTOPE),
         ("C[CH2]", Refusal.RADICAL),
+        ("C1~OC1", Refusal.UNKNOWN_BOND),
+        ("C$C", Refusal.UNKNOWN_BOND),
         ("C[S@OH3](F)(F)(F)(F)Cl", Refusal.UNSUPPORTED_STEREO),
         ("C[N@TB14]=C", Refusal.UNSUPPORTED_STEREO),
         ("[H][H]", Refusal.TOO_FEW_ATOMS),

@@ -127,6 +127,7 @@ def test_a_smiles_is_read_or_refused(text: str) -> None:
     stereo=st.sampled_from(StereoPolicy),
 )
 @example(text="CS(C)=NO", scale=0.0, relaxation=Relaxation.NONE, stereo=StereoPolicy.RESAMPLE)
+@example(text="C1~OC1", scale=0.0, relaxation=Relaxation.NONE, stereo=StereoPolicy.OFF)
 @bounded(80)
 def test_the_way_to_a_conformer_raises_nothing(
     text: str, scale: float, relaxation: Relaxation, stereo: StereoPolicy

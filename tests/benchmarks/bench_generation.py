@@ -37,6 +37,7 @@ BAD: dict[str, str] = {
     "[He]": "UNSUPPORTED_ELEMENT",
     "C[Xx]C": "UNPARSABLE",
     "CC*": "UNKNOWN_ATOM",
+    "C1~OC1": "UNKNOWN_BOND",
     "C[S@OH3](F)(F)(F)(F)Cl": "UNSUPPORTED_STEREO",
     "[2H]C([2H])[2H]": "HYDROGEN_ISOTOPE",
     "[H][H]": "TOO_FEW_ATOMS",
