@@ -85,26 +85,24 @@ def quotient_projection(quotient: OrbitSpace, v: Tensor, x: Tensor) -> Call:
 
 
 def growth(sizes: tuple[int, ...], repeats: int) -> Table:
-    """Cost against the number of points, as many clouds at once as memory allows; a line if it is linear."""
+    """Cost against the number of points, as many points in all in every row; a line if it is linear."""
     calls: dict[str, Call] = {}
     for n_points in sizes:
-        v, x = clouds(max(1, MOST_POINTS // 10 // n_points), n_points, torch.float64)
+        v, x = clouds(MOST_POINTS // n_points, n_points, torch.float64)
         calls[f"{n_points} clone"] = x.clone
         calls[f"{n_points} closed"] = quotient_projection(ShapeSpace(n_points, 3), v, x)
         calls[f"{n_points} derived"] = quotient_projection(derived(n_points), v, x)
     with torch.no_grad():
         found = in_turn(calls, max(3, repeats // 3))
     per_point = {
-        (n, kind): found[f"{n} {kind}"].median / (max(1, MOST_POINTS // 10 // n) * n)
-        for n in sizes
-        for kind in ("clone", "closed", "derived")
+        (n, kind): found[f"{n} {kind}"].median / MOST_POINTS for n in sizes for kind in ("clone", "closed", "derived")
     }
     middle = sizes[len(sizes) // 2]
     rows = [
         Row(
             f"{n:,}",
             (
-                float(max(1, MOST_POINTS // 10 // n)),
+                float(MOST_POINTS // n),
                 per_point[n, "closed"] / per_point[n, "clone"],
                 per_point[n, "closed"] / per_point[middle, "closed"],
                 per_point[n, "derived"] / per_point[middle, "derived"],
@@ -118,7 +116,10 @@ def growth(sizes: tuple[int, ...], repeats: int) -> Table:
         Column("ShapeSpace, time per point"),
         Column("derived, time per point"),
     )
-    note = f"Time per point is that at {middle:,} points = 1: constant where the cost is linear. Medians, float64."
+    note = (
+        f"{MOST_POINTS:,} points in all in every row. Time per point is that at {middle:,} points = 1: constant where "
+        "the cost is linear. Medians, float64."
+    )
     return Table("Horizontal projection against the number of points", "points", columns, tuple(rows), note)
 
 
