@@ -1,5 +1,6 @@
 """Compiled kernels of rigid motions against the closed form on tensors, and where they stand aside."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -150,7 +151,7 @@ def test_mixed_precision_and_other_dimensions_take_the_closed_form() -> None:
     assert torch.equal(plane.horizontal_projection(v, x), ShapeSpace(4, 2, native=False).horizontal_projection(v, x))
 
 
-def test_numba_is_imported_at_the_first_projection_and_can_be_missing() -> None:
+def test_numba_is_imported_at_the_first_projection_and_can_be_missing_or_without_a_folder() -> None:
     script = """
 import sys, torch
 from quotient import ShapeSpace
@@ -161,6 +162,13 @@ if sys.argv[1] == "without":
 space.horizontal_projection(x, x), space.mean_curvature(x)
 assert ("quotient._rigid_kernels" in sys.modules) == (sys.argv[1] == "with")
 """
-    for how in ("with", "without"):
-        done = subprocess.run([sys.executable, "-c", script, how], capture_output=True, text=True, check=False)
+    nowhere = {"NUMBA_CACHE_DIR": os.devnull + "/none", "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+    for how, variables in (("with", {}), ("without", {}), ("nowhere", nowhere)):
+        done = subprocess.run(
+            [sys.executable, "-c", script, how],
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
