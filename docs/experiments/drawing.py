@@ -33,13 +33,16 @@ def tables(header: Sequence[str], body: Sequence[Sequence[str]], cut: int) -> st
     return "\n".join(table(*part) for part in parts)
 
 
-def draw_line(axis: Any, xs: Sequence[float], found: Sequence[Estimate], colour: str, name: str) -> None:
+def draw_line(
+    axis: Any, xs: Sequence[float], found: Sequence[Estimate], colour: str, name: str, dash: str = "-"
+) -> None:
     """Means over seeds joined by a line, with their intervals: those of two seeds would hide everything else."""
     axis.errorbar(
         xs,
         [e.mean for e in found],
         yerr=[e.half if e.count > 2 else 0 for e in found],
         color=colour,
+        linestyle=dash,
         label=name,
         capsize=3,
         marker="o",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from drawing import COLOURS, draw_line, panels, save, tables
-from summary import BASE, Line, at, by_row, difference, label, over_seeds
+from summary import BASE, Line, RowName, at, by_row, difference, label, over_seeds
 
 FEW, MOST = 5, 50
 COLUMNS = ("seeds", "AMR-R (Å)", "paired", "AMR-P (Å)", "COV-R", "COV-P", "law (Å)", "paired")
@@ -18,11 +18,19 @@ def transfer_tables(lines: list[Line]) -> str:
     out = []
     header = ("training", *COLUMNS, f"AMR-R, {FEW} steps", "AMR-R, SDE", "law, SDE")
     for network in dict.fromkeys(line["network"] for line in lines):
-        rows = by_row(line for line in lines if line["network"] == network)
-        base = rows.get(BASE, {})
-        body = [(label(row), *_figures(cells, base)) for row, cells in rows.items()]
+        rows = _rows(lines, network)
+        body = [(label(row), *_figures(cells, rows.get((*BASE[:2], row[2]), {}))) for row, cells in rows.items()]
         out.append(f"### {network.capitalize()} network\n\n{tables(header, body, CUT)}")
     return "\n".join(out)
+
+
+def _rows(lines: list[Line], network: str) -> dict[RowName, dict[int, Line]]:
+    """The rows of a network, those of the Gaussian prior first."""
+    found = by_row(line for line in lines if line["network"] == network)
+    order = list(COLOURS)
+    return {
+        row: found[row] for row in sorted(found, key=lambda row: (row[2] != "gaussian", order.index((row[0], row[1]))))
+    }
 
 
 def _figures(cells: dict[int, Line], base: dict[int, Line]) -> tuple[str, ...]:
@@ -52,20 +60,21 @@ def transfer_figure(lines: list[Line], folder: Path) -> None:
     figure, axes = panels(len(networks), 3, height=3.6)
     for row_number, network in enumerate(networks):
         chosen = axes[3 * row_number : 3 * row_number + 3]
-        for (symmetry, coupling, prior), cells in by_row(line for line in lines if line["network"] == network).items():
-            if prior != "gaussian":
+        for row, cells in _rows(lines, network).items():
+            symmetry, coupling, prior = row
+            if prior != "gaussian" and coupling != "orbit-aligned":
                 continue
             first = next(iter(cells.values()))
-            colour, name = COLOURS[symmetry, coupling], label((symmetry, coupling, prior))
+            colour, name, dash = COLOURS[symmetry, coupling], label(row), "-" if prior == "gaussian" else "--"
             steps = [f["steps"] for f in first["by_evaluations"] if f["sampler"] == "ode"]
             for axis, figure_name in zip(chosen, ("amr_recall", "law"), strict=False):
                 found = [over_seeds(cells, at("by_evaluations", figure_name, "ode", n)) for n in steps]
-                draw_line(axis, steps, found, colour, name)
+                draw_line(axis, steps, found, colour, name, dash)
             stages = [f["step"] for f in first["by_step"]]
             learned = [
                 over_seeds(cells, lambda line, k=k: line["by_step"][k]["amr_recall"]) for k in range(len(stages))
             ]
-            draw_line(chosen[2], stages, learned, colour, name)
+            draw_line(chosen[2], stages, learned, colour, name, dash)
         chosen[0].set(ylabel=f"{network} network\nAMR-R (Å)", xlabel="steps of the ODE")
         chosen[1].set(ylabel="law (Å)", xlabel="steps of the ODE")
         chosen[2].set(ylabel="validation AMR-R (Å)", xlabel="training step")
@@ -73,5 +82,5 @@ def transfer_figure(lines: list[Line], folder: Path) -> None:
             axis.set(xscale="log")
             axis.set_xticks(steps, [str(n) for n in steps])
             axis.minorticks_off()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, fontsize=10)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=10)
     save(figure, folder, "transfer")
