@@ -25,7 +25,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from applications.molecular.batching import FeatureBatch, collate
-from applications.molecular.choices import Coupling, Symmetry
+from applications.molecular.choices import Coupling, PriorKind, Symmetry
 from applications.molecular.descriptors import ELEMENTS
 from applications.molecular.features import Hydrogens, featurize
 from applications.molecular.model import ModelSpec
@@ -35,14 +35,20 @@ from applications.molecular.training_data import BatchConfig, ConformerBatches, 
 from diffusion.training import OptimizerConfig, QuotientTrainingModule, TrainingBatch
 
 SCALE = 2.0
-STEPS = {
-    "equivariant": (Symmetry.EQUIVARIANT, Coupling.INDEPENDENT),
-    "quotient": (Symmetry.QUOTIENT, Coupling.INDEPENDENT),
-    "orbit-averaged": (Symmetry.ORBIT_AVERAGED_UNPROJECTED, Coupling.INDEPENDENT),
-    "orbit-averaged, projected": (Symmetry.ORBIT_AVERAGED, Coupling.INDEPENDENT),
-    "aligned-target": (Symmetry.ALIGNED_TARGET, Coupling.INDEPENDENT),
-    "aligned-prediction": (Symmetry.ALIGNED_PREDICTION, Coupling.INDEPENDENT),
-    "quotient, orbit-aligned coupling": (Symmetry.QUOTIENT, Coupling.ORBIT_ALIGNED),
+Triple = tuple[Symmetry, Coupling, PriorKind]
+STEPS: dict[str, Triple] = {
+    "equivariant": (Symmetry.EQUIVARIANT, Coupling.INDEPENDENT, PriorKind.GAUSSIAN),
+    "quotient": (Symmetry.QUOTIENT, Coupling.INDEPENDENT, PriorKind.GAUSSIAN),
+    "orbit-averaged": (Symmetry.ORBIT_AVERAGED_UNPROJECTED, Coupling.INDEPENDENT, PriorKind.GAUSSIAN),
+    "orbit-averaged, projected": (Symmetry.ORBIT_AVERAGED, Coupling.INDEPENDENT, PriorKind.GAUSSIAN),
+    "aligned-target": (Symmetry.ALIGNED_TARGET, Coupling.INDEPENDENT, PriorKind.GAUSSIAN),
+    "aligned-prediction": (Symmetry.ALIGNED_PREDICTION, Coupling.INDEPENDENT, PriorKind.GAUSSIAN),
+    "quotient, orbit-aligned coupling": (Symmetry.QUOTIENT, Coupling.ORBIT_ALIGNED, PriorKind.GAUSSIAN),
+    "quotient, orbit-aligned coupling, harmonic prior": (
+        Symmetry.QUOTIENT,
+        Coupling.ORBIT_ALIGNED,
+        PriorKind.HARMONIC,
+    ),
 }
 
 
@@ -75,12 +81,16 @@ class Scaling(AbstractConformerNetwork):
         return self.factor * x_t
 
 
-def trainer(
-    network: AbstractConformerNetwork, symmetry: Symmetry, coupling: Coupling
-) -> Callable[[TrainingBatch], None]:
+def trainer(network: AbstractConformerNetwork, triple: Triple) -> Callable[[TrainingBatch], None]:
     """One step of training, a function of a batch."""
+    symmetry, coupling, prior = triple
     spec = ModelSpec(
-        network=EQUIVARIANT_SMALL, hydrogens=Hydrogens.PLACED, symmetry=symmetry, coupling=coupling, scale=SCALE
+        network=EQUIVARIANT_SMALL,
+        hydrogens=Hydrogens.PLACED,
+        symmetry=symmetry,
+        coupling=coupling,
+        prior=prior,
+        scale=SCALE,
     )
     alone = ConformerBatches([example(Chem.MolFromSmiles("CC"), torch.Generator())], config=BatchConfig(), scale=SCALE)
     module = QuotientTrainingModule(
@@ -99,11 +109,9 @@ def trainer(
     return step
 
 
-def stepper(
-    network: AbstractConformerNetwork, symmetry: Symmetry, coupling: Coupling, batch: TrainingBatch
-) -> Callable[[], object]:
+def stepper(network: AbstractConformerNetwork, triple: Triple, batch: TrainingBatch) -> Callable[[], object]:
     """One step of training on a batch that is made."""
-    step = trainer(network, symmetry, coupling)
+    step = trainer(network, triple)
     return lambda: step(batch)
 
 
@@ -130,8 +138,8 @@ def costs(repeats: int) -> Table:
     whole, bare = {}, {}
     for name, kinds in STEPS.items():
         torch.manual_seed(0)
-        whole[name] = stepper(build_network(EQUIVARIANT_SMALL), *kinds, batch)
-        bare[name] = stepper(Scaling(), *kinds, batch)
+        whole[name] = stepper(build_network(EQUIVARIANT_SMALL), kinds, batch)
+        bare[name] = stepper(Scaling(), kinds, batch)
     steps, geometry = medians(whole, repeats), medians(bare, 10 * repeats)
     making = medians({"making": lambda: stream.at(1)}, 10 * repeats)["making"]
     size = f"{batch.condition.size} molecules of up to {batch.condition.n_atoms} atoms"

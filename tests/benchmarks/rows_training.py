@@ -7,7 +7,6 @@ import time
 
 import torch
 
-from applications.molecular.choices import Coupling, Symmetry
 from applications.molecular.networks import NetworkConfig, NetworkKind, Preset, build_network
 from applications.molecular.training_data import BatchConfig, ConformerBatches
 from tests.benchmarks.bench_training import SCALE, STEPS, Scaling, example, medians, molecules, stepper, trainer
@@ -38,8 +37,8 @@ def treatments(preset: str, config: NetworkConfig, stream: ConformerBatches, rep
     whole, bare = {}, {}
     for name, kinds in STEPS.items():
         torch.manual_seed(0)
-        whole[name] = stepper(build_network(config), *kinds, batch)
-        bare[name] = stepper(Scaling(), *kinds, batch)
+        whole[name] = stepper(build_network(config), kinds, batch)
+        bare[name] = stepper(Scaling(), kinds, batch)
     steps, geometry = medians(whole, repeats), medians(bare, 10 * repeats)
     unit = steps["equivariant"]
     rows = [
@@ -70,7 +69,7 @@ def waiting(configs: dict[str, NetworkConfig], stream: ConformerBatches, repeats
 def waiting_share(config: NetworkConfig, stream: ConformerBatches, repeats: int) -> float:
     """Median of the shares of the same number of steps, three times over."""
     torch.manual_seed(0)
-    train = trainer(build_network(config), Symmetry.QUOTIENT, Coupling.INDEPENDENT)
+    train = trainer(build_network(config), STEPS["quotient"])
     train(stream.at(0))
     shares = []
     for _ in range(3):
