@@ -75,7 +75,7 @@ def train(
     output: RunFolder,
     symmetry: SymmetryOption = SymmetryName.quotient,
     coupling: CouplingOption = CouplingName.orbit_aligned,
-    prior: PriorOption = PriorName.gaussian,
+    prior: PriorOption = PriorName.harmonic,
     network: Annotated[NetworkName, typer.Option(help="Family of networks.")] = NetworkName.equivariant,
     preset: Annotated[
         PresetName, typer.Option(help="Size of the network; the last two are of the equivariant family.")

@@ -22,8 +22,8 @@ def keep_freed_memory() -> None:
 
     At first glibc hands large blocks back to the system when they are freed, and the next ones are new, zeroed memory,
     page by page: a tenth of the time of a network on the CPU. The peak of a process hardly changes (one or two percent
-    when conformers are generated, less in training), and tensors above 32 MiB are still handed back. See mallopt(3); with other C
-    libraries this does nothing.
+    when conformers are generated, less in training), and tensors above 32 MiB are still handed back. See mallopt(3);
+    with other C libraries this does nothing.
     """
     if platform.libc_ver()[0] == "glibc":
         library = ctypes.CDLL(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import TypeVar, final
 
 import torch
@@ -22,12 +23,17 @@ def check_start(found: dict[str, object], wanted: dict[str, object]) -> None:
     Raises:
         StartMismatchError: With the names of the traits that differ.
     """
-    differing = [name for name, value in wanted.items() if found[name] != value]
+    differing = [_named(name, found[name]) for name, value in wanted.items() if found[name] != value]
     if differing:
         raise StartMismatchError(
             f"got a model to start from with another {', '.join(differing)} than asked for; "
             "ask for what the model has, or start from fresh weights"
         )
+
+
+def _named(name: str, value: object) -> str:
+    """A trait, with what the model has of it where that is a word."""
+    return f"{name} (it has {value.value})" if isinstance(value, Enum) else name
 
 
 def initial_network(build: Callable[[], NetworkT], *, seed: int, start: nn.Module | None) -> NetworkT:

@@ -7,7 +7,7 @@ from typing import Any, final
 
 from typing_extensions import override
 
-from applications.molecular.choices import Coupling
+from applications.molecular.choices import Coupling, PriorKind
 from applications.molecular.common_train_options import AbstractTrainOptions
 from applications.molecular.features import Hydrogens
 from applications.molecular.held_out import HeldOutConfig
@@ -20,7 +20,11 @@ from applications.molecular.training_data import BatchConfig
 class TrainOptions(AbstractTrainOptions):
     """Everything that decides the outcome of a training run, beside the data.
 
+    By default what learns quickest of all that has an exact sampler: the quotient with the aligned coupling and the
+    harmonic prior.
+
     Attributes:
+        prior: Law of the noise.
         coupling: Coupling of noise and data.
         network: Sizes of the network.
         hydrogens: Which atoms are modelled.
@@ -29,6 +33,7 @@ class TrainOptions(AbstractTrainOptions):
         validation_molecules: Validation molecules for which conformers are generated.
     """
 
+    prior: PriorKind = PriorKind.HARMONIC
     coupling: Coupling = Coupling.ORBIT_ALIGNED
     network: NetworkConfig = EQUIVARIANT_TINY
     hydrogens: Hydrogens = Hydrogens.PLACED

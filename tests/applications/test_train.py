@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,9 +13,11 @@ import pytest
 import torch
 from rdkit import Chem
 from rdkit.Chem import rdDistGeom
+from typer.testing import CliRunner
 
+from applications.cli import app
 from applications.molecular.checkpoint import load_model
-from applications.molecular.choices import Coupling, Symmetry
+from applications.molecular.choices import Coupling, PriorKind, Symmetry
 from applications.molecular.dataset import ConformerRecord, write_dataset
 from applications.molecular.draws import Draw
 from applications.molecular.execution import Execution, ExecutionError, Precision
@@ -124,8 +127,23 @@ def test_fine_tuning_starts_from_the_weights_of_another_model(data: Path, tmp_pa
     with pytest.raises(RunMismatchError, match=r"start_from\.sha256"):
         train(data, tmp_path / "second", barely, execution=CPU)
     other = replace(barely, hydrogens=Hydrogens.MODELLED)
-    with pytest.raises(StartMismatchError, match="another hydrogens than asked"):
+    with pytest.raises(StartMismatchError, match=r"another hydrogens \(it has placed\) than asked"):
         train(data, tmp_path / "third", other, start_from=tmp_path / "first", execution=CPU)
+    bigger = replace(barely, network=replace(barely.network, blocks=barely.network.blocks + 1))
+    with pytest.raises(StartMismatchError, match="another network than asked"):
+        train(data, tmp_path / "third", bigger, start_from=tmp_path / "first", execution=CPU)
+
+
+def test_the_default_is_the_best_exact_triple_here_and_on_the_command_line() -> None:
+    default = TrainOptions()
+    assert (default.symmetry, default.coupling, default.prior) == (
+        Symmetry.QUOTIENT,
+        Coupling.ORBIT_ALIGNED,
+        PriorKind.HARMONIC,
+    )
+    shown = CliRunner().invoke(app, ["molecules", "train", "--help"], env={"COLUMNS": "200"}).stdout
+    for word in (default.symmetry.value, default.coupling.value, default.prior.value):
+        assert re.search(rf"default: {word}\b", shown)
 
 
 def test_data_without_training_molecules_are_refused(tmp_path: Path) -> None:
