@@ -46,7 +46,7 @@ def native_mean_curvature(point: Tensor, mask: Tensor | None) -> tuple[Tensor, T
     return out, plain
 
 
-def in_compiled_graph(vector: Tensor, point: Tensor) -> bool:
+def in_compiled_graph(point: Tensor, *others: Tensor) -> bool:
     """Whether a graph is being compiled in which the kernels apply, as operators that it does not look into."""
     if not torch.compiler.is_dynamo_compiling():
         return False
@@ -54,8 +54,8 @@ def in_compiled_graph(vector: Tensor, point: Tensor) -> bool:
     from quotient._graph_state import kernels_known_to_graphs
 
     return (
-        point.device.type == vector.device.type == "cpu"
-        and point.dtype == vector.dtype in _DTYPES
+        point.dtype in _DTYPES
+        and all(x.device.type == "cpu" and x.dtype == point.dtype for x in (point, *others))
         and not _needs_derivative(point)
         and kernels_known_to_graphs()
     )

@@ -24,6 +24,7 @@ _Six = tuple[float, float, float, float, float, float]
 _Mask = NDArray[np.bool_] | None
 _EPS = float(np.finfo(np.float64).eps)
 _compiled = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+# Loops have few sums, read padding like everything else and choose late, or else they are not vectorised.
 # Sums may be taken in any order. Nowhere else: x - c - rest must not become x - (c + rest).
 _summed = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc"})
 

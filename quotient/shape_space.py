@@ -111,7 +111,7 @@ class ShapeSpace(OrbitSpace):
     def horizontal_projection(self, tangent_vec: Tensor, base_point: Tensor) -> Tensor:
         self._space.check_point(tangent_vec)
         self._space.check_point(base_point)
-        if self._native and in_compiled_graph(tangent_vec, base_point):
+        if self._native and in_compiled_graph(base_point, tangent_vec):
             return _RigidHorizontal.apply(tangent_vec, base_point, self._space.mask)
         found = native_horizontal(tangent_vec, base_point, self._space.mask) if self._native else None
         if found is not None and found[1].all():
@@ -190,7 +190,7 @@ class ShapeSpace(OrbitSpace):
         self._space.check_point(base_point)
         if not self._rotations:
             return torch.zeros_like(base_point)
-        if self._native and in_compiled_graph(base_point, base_point):
+        if self._native and in_compiled_graph(base_point):
             return torch.ops.quotient.rigid_mean_curvature(base_point, self._space.mask)
         found = native_mean_curvature(base_point, self._space.mask) if self._native else None
         if found is not None and found[1].all():
@@ -225,6 +225,7 @@ class ShapeSpace(OrbitSpace):
 
 
 def _compute_horizontal(vector: Tensor, point: Tensor, mask: Tensor | None) -> Tensor:
+    # the kernel first, since a space costs several times as much to make as to project a small cloud
     found = native_horizontal(vector, point, mask)
     if found is not None and found[1].all():
         return found[0]

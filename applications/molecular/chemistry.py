@@ -18,11 +18,9 @@ SUPPORTED_ELEMENTS: dict[str, int] = {
 """Element symbols the package accepts, with their atomic numbers."""
 
 
-_CHECKED_CENTRES = (
-    Chem.ChiralType.CHI_UNSPECIFIED,
-    Chem.ChiralType.CHI_TETRAHEDRAL_CW,
-    Chem.ChiralType.CHI_TETRAHEDRAL_CCW,
-)
+TETRAHEDRAL = (Chem.ChiralType.CHI_TETRAHEDRAL_CW, Chem.ChiralType.CHI_TETRAHEDRAL_CCW)
+"""Tags of centres whose hand is specified and can be checked."""
+
 _BONDS = (Chem.BondType.SINGLE, Chem.BondType.DOUBLE, Chem.BondType.TRIPLE, Chem.BondType.AROMATIC)
 _SHOWN = 120
 _CHARACTERS_PER_ATOM = 100
@@ -183,7 +181,7 @@ def _check_composition(smiles: str, mol: Chem.Mol, limits: SizeLimits) -> None:
             raise MoleculeRefused(smiles, Refusal.UNSUPPORTED_ELEMENT, f"found {atom.GetSymbol()}")
         if atom.GetAtomicNum() == 1 and atom.GetIsotope():
             raise MoleculeRefused(smiles, Refusal.HYDROGEN_ISOTOPE)
-        if atom.GetChiralTag() not in _CHECKED_CENTRES:
+        if atom.GetChiralTag() not in (Chem.ChiralType.CHI_UNSPECIFIED, *TETRAHEDRAL):
             detail = f"atom {atom.GetIdx() + 1}, {atom.GetSymbol()}, {atom.GetChiralTag().name.removeprefix('CHI_')}"
             raise MoleculeRefused(smiles, Refusal.UNSUPPORTED_STEREO, detail)
         if atom.GetNumRadicalElectrons():

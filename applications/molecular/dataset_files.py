@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from diffusion.json_files import JSONFileError, read_json_object
 
 SIZES: Final = ("n_atoms", "n_conformers")
-_LONGEST_CAUSE: Final = 400
 OFFSETS: Final = ("atom_offset", "row_offset", "conformer_offset")
+_LONGEST_CAUSE: Final = 400
 
 
 @final

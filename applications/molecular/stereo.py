@@ -13,6 +13,7 @@ from typing import final
 from rdkit import Chem, rdBase
 from rdkit.Chem.EnumerateStereoisomers import EnumerateStereoisomers, StereoEnumerationOptions
 
+from applications.molecular.chemistry import TETRAHEDRAL
 from applications.molecular.seeds import derived_seed
 
 MAX_ENUMERATED = 32
@@ -24,7 +25,6 @@ _FIXED_BONDS = (
     Chem.BondStereo.STEREOCIS,
     Chem.BondStereo.STEREOTRANS,
 )
-_CENTRES = (Chem.ChiralType.CHI_TETRAHEDRAL_CW, Chem.ChiralType.CHI_TETRAHEDRAL_CCW)
 
 
 @final
@@ -54,7 +54,7 @@ class StereoReport:
 
 def specified_centres(mol: Chem.Mol) -> list[int]:
     """Indices of atoms with a specified tetrahedral configuration."""
-    return [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetChiralTag() in _CENTRES]
+    return [atom.GetIdx() for atom in mol.GetAtoms() if atom.GetChiralTag() in TETRAHEDRAL]
 
 
 def specified_bonds(mol: Chem.Mol) -> list[int]:

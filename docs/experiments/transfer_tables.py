@@ -62,6 +62,7 @@ def transfer_figure(lines: list[Line], folder: Path) -> None:
         chosen = axes[3 * row_number : 3 * row_number + 3]
         for row, cells in _rows(lines, network).items():
             symmetry, coupling, prior = row
+            # of the other prior only the best: nine lines would hide each other
             if prior != "gaussian" and coupling != "orbit-aligned":
                 continue
             first = next(iter(cells.values()))

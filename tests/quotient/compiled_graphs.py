@@ -95,7 +95,29 @@ def transforms_and_dual_numbers_take_the_closed_form() -> None:
     torch.testing.assert_close(*tangents)
 
 
+class Projection(torch.nn.Module):
+    def __init__(self, space: ShapeSpace) -> None:
+        super().__init__()
+        self.space = space
+
+    def forward(self, v: Tensor, x: Tensor) -> Tensor:
+        return self.space.horizontal_projection(v, x)
+
+
+def graphs_serve_any_number_of_clouds_and_can_be_exported() -> None:
+    fast, slow = both(5)
+    torch.compiler.reset()
+    project = torch.compile(fast.horizontal_projection, backend="aot_eager", fullgraph=True, dynamic=True)
+    for items in (2, 3, 7, 1, 0):
+        x, v = normal(items, 5, 3), normal(items, 5, 3, seed=1)
+        torch.testing.assert_close(project(v, x), slow.horizontal_projection(v, x))
+    x, v = normal(2, 5, 3), normal(2, 5, 3, seed=1)
+    exported = torch.export.export(Projection(fast), (v, x))
+    torch.testing.assert_close(exported.module()(v, x), slow.horizontal_projection(v, x))
+
+
 CHECKS = (
+    graphs_serve_any_number_of_clouds_and_can_be_exported,
     graphs_hold_the_kernels_as_single_nodes,
     the_nodes_are_sound_operators,
     derivatives_are_those_of_the_closed_form,

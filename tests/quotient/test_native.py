@@ -18,6 +18,16 @@ from tests.quotient.compiled_graphs import CHECKS, DTYPES, both, normal
 pytest.importorskip("numba", reason="pip install -e '.[native]'")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def kernels() -> None:
+    """Compiled before any example is timed."""
+    for dtype, _ in DTYPES:
+        for mask in (None, torch.ones(2, dtype=torch.bool)):
+            x = normal(1, 2, 3, dtype=dtype)
+            assert native_horizontal(x, x, mask) is not None
+            assert native_mean_curvature(x, mask) is not None
+
+
 @given(
     n=st.integers(1, 9),
     items=st.integers(0, 4),
